@@ -1,0 +1,18 @@
+"""Which series and which times a question is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# One label's condition: a list is any-of, None = the series has no such label,
+# a value "!tw" excludes tw; conditions of one selector are all required.
+LabelCondition = tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Metrics (names or globs ``*`` and ``?``), label conditions and a half-open time range."""
+
+    metrics: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    labels: Mapping[str, LabelCondition] = field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""Identity: what a source, a metric, a label and a series are called, and their ids.
+
+Every id is the first 128 bits of SHA-256 over canonical JSON, in hex, so that everything
+written anywhere has the same id on every machine and at every retry.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from storage.errors import InvalidError
+
+SOURCE_PATTERN = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+LABEL_NAME_PATTERN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+METRIC_MAX_LENGTH = 200
+
+
+def canonical_id(*parts: object) -> str:
+    """The id of a tuple of JSON values: 32 hex digits."""
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def check_source(name: str) -> str:
+    """Return the name of a source, or say what is allowed."""
+    if not SOURCE_PATTERN.fullmatch(name):
+        raise InvalidError(
+            f"source {name!r} is not a name: allowed are 1 to 63 of a-z 0-9 . _ - "
+            "beginning and ending with a letter or digit"
+        )
+    return name
+
+
+def check_metric(name: str) -> str:
+    """Return the metric's name in NFC, or say what is allowed."""
+    name = unicodedata.normalize("NFC", name)
+    if not 1 <= len(name) <= METRIC_MAX_LENGTH or not name.isprintable():
+        raise InvalidError(
+            f"metric {name!r}: allowed are 1 to {METRIC_MAX_LENGTH} printable characters"
+        )
+    return name
+
+
+def canonical_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Labels sorted by name, values in NFC, empty values dropped (empty = absent)."""
+    pairs = []
+    for name, value in labels.items():
+        if not LABEL_NAME_PATTERN.fullmatch(name):
+            raise InvalidError(
+                f"label name {name!r}: allowed are letters, digits and _, not a digit first"
+            )
+        if value:
+            pairs.append((name, unicodedata.normalize("NFC", value)))
+    return tuple(sorted(pairs))
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+@dataclass(frozen=True, slots=False)
+class SeriesKey:
+    """One series: source, metric and labels (sorted by name, none empty)."""
+
+    source: str
+    metric: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, source: str, metric: str, labels: Mapping[str, str] | None = None) -> "SeriesKey":
+        """Check and normalise what a person wrote."""
+        return cls(check_source(source), check_metric(metric), canonical_labels(labels or {}))
+
+    @cached_property
+    def id(self) -> str:
+        """32 hex digits, the same on every machine."""
+        return canonical_id(self.source, self.metric, dict(self.labels))
+
+    def __str__(self) -> str:
+        if not self.labels:
+            return self.metric
+        inside = ",".join(f'{name}="{_escape(value)}"' for name, value in self.labels)
+        return f"{self.metric}{{{inside}}}"
+
+
+def anomaly_id(source: str, rule: str, series_id: str, ts_ms: int) -> str:
+    """The id of the anomaly that ``rule`` may find in a series at one time."""
+    return canonical_id(source, rule, series_id, ts_ms)
