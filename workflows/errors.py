@@ -1,0 +1,62 @@
+"""What can go wrong while a request is carried out.
+
+WorkflowError
+├── BadRequestError        permanent: the request cannot be carried out as it is; names the field
+├── CommitError            permanent: a commit or its files are missing, altered or of another format
+├── AlreadyPublishedError  permanent: a run that has committed its publish cannot be cancelled
+├── CancelledError         permanent: the run was cancelled; the step stops
+├── DeadlineError          permanent: the run's deadline is past
+└── WorkerLostError        transient: a pool worker died (killed, out of memory)
+
+A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent.
+"""
+
+from typing import ClassVar
+
+from storage.errors import StorageError
+
+TRANSIENT_EXIT = 75
+PERMANENT_EXIT = 65
+
+
+class WorkflowError(Exception):
+    """A step could not do its work."""
+
+    transient: ClassVar[bool] = False
+
+
+class BadRequestError(WorkflowError):
+    """The request cannot be carried out as it is; ``pointer`` is the JSON pointer of the field."""
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class CommitError(WorkflowError):
+    """A commit or one of its files is missing, altered or of a format this version cannot read."""
+
+
+class AlreadyPublishedError(WorkflowError):
+    """The run has committed its publish: it can no longer be cancelled."""
+
+
+class CancelledError(WorkflowError):
+    """The run was cancelled."""
+
+
+class DeadlineError(WorkflowError):
+    """The run's deadline is past."""
+
+
+class WorkerLostError(WorkflowError):
+    """A pool worker died under its task."""
+
+    transient = True
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of a step that failed: retry or do not."""
+    if isinstance(error, WorkflowError | StorageError):
+        return TRANSIENT_EXIT if error.transient else PERMANENT_EXIT
+    return TRANSIENT_EXIT if isinstance(error, OSError | MemoryError) else PERMANENT_EXIT
