@@ -2,7 +2,7 @@
 
 WorkflowError
 ├── BadRequestError        permanent: the request cannot be carried out as it is; names the field
-├── CommitError            permanent: a commit or its files are missing, altered or of another format
+├── CommitError            permanent: a commit or its files are missing, altered or unreadable
 ├── AlreadyPublishedError  permanent: a run that has committed its publish cannot be cancelled
 ├── CancelledError         permanent: the run was cancelled; the step stops
 ├── DeadlineError          permanent: the run's deadline is past
