@@ -17,6 +17,11 @@ from storage.errors import InvalidError
 SOURCE_PATTERN = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 LABEL_NAME_PATTERN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_MAX_LENGTH = 200
+_PAIR_TEXT = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
+_PAIR = re.compile(_PAIR_TEXT)
+_WRITTEN = re.compile(
+    rf"(?P<metric>.+?)(?:\{{(?P<labels>{_PAIR_TEXT}(?:,{_PAIR_TEXT})*)\}})?", re.DOTALL
+)
 
 
 def canonical_id(*parts: object) -> str:
@@ -53,9 +58,18 @@ def canonical_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
             raise InvalidError(
                 f"label name {name!r}: allowed are letters, digits and _, not a digit first"
             )
+        if "\0" in value or _has_surrogate(value):
+            raise InvalidError(
+                f"label {name}: a value is Unicode text without NUL and without half characters"
+            )
         if value:
             pairs.append((name, unicodedata.normalize("NFC", value)))
     return tuple(sorted(pairs))
+
+
+def _has_surrogate(value: str) -> bool:
+    # No encoding of Unicode can write them, so no store could keep them.
+    return any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _escape(value: str) -> str:
@@ -85,6 +99,19 @@ class SeriesKey:
             return self.metric
         inside = ",".join(f'{name}="{_escape(value)}"' for name, value in self.labels)
         return f"{self.metric}{{{inside}}}"
+
+    @classmethod
+    def parse(cls, source: str, text: str) -> "SeriesKey":
+        """Read what ``str`` wrote: ``metric`` or ``metric{name="value",...}``."""
+        match = _WRITTEN.fullmatch(text)
+        if match is None or match["labels"] is None:
+            return cls.of(source, text)
+        labels = {name: _unescape(value) for name, value in _PAIR.findall(match["labels"])}
+        return cls.of(source, match["metric"], labels)
+
+
+def _unescape(value: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], value)
 
 
 def anomaly_id(source: str, rule: str, series_id: str, ts_ms: int) -> str:

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from storage.archive import Archive
+from storage.folder import FolderObjects
 from storage.index import Index
+from storage.location import folder_of
 from storage.objects import Objects
 from storage.settings import StorageSettings
 
@@ -17,6 +19,11 @@ class Stores:
     archive: Archive
     index: Index
     objects: Objects
+
+
+def open_objects(url: str) -> Objects:
+    """The objects of a ``file://`` URL; detect steps open nothing else."""
+    return FolderObjects(folder_of("objects", url))
 
 
 @contextmanager
