@@ -1,15 +1,13 @@
 """Opens the three stores that settings name."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from storage.archive import Archive
 from storage.folder import FolderObjects
 from storage.index import Index
-from storage.location import folder_of
+from storage.location import database_file_of, folder_of
 from storage.objects import Objects
-from storage.settings import StorageSettings
+from storage.sqlite.index import SqliteIndex
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,6 @@ def open_objects(url: str) -> Objects:
     return FolderObjects(folder_of("objects", url))
 
 
-@contextmanager
-def open_stores(settings: StorageSettings) -> Iterator[Stores]:
-    """Open what the URLs name; an unknown scheme is refused with the ones that are known."""
-    raise NotImplementedError
-    yield
+def open_index(url: str) -> Index:
+    """The index of a ``sqlite://`` URL."""
+    return SqliteIndex(database_file_of("index", url))

@@ -1,0 +1,36 @@
+"""Opaque cursors: where a page ended, safe to put into a URL.
+
+A cursor holds the sort values of the last document seen, so that pages neither repeat nor lose
+a document that existed all the time, whatever is written in between.
+"""
+
+import base64
+import json
+from typing import Literal
+
+from storage.errors import InvalidError
+
+Kind = Literal["anomalies", "series"]
+_SHAPES: dict[Kind, tuple[type, ...]] = {"anomalies": (int, str), "series": (str, str)}
+
+
+def encode(kind: Kind, *position: str | int) -> str:
+    """The cursor after the document at this position."""
+    text = json.dumps([kind, *position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(kind: Kind, cursor: str) -> tuple[str | int, ...]:
+    """The position of a cursor of this kind; InvalidError for anything else."""
+    refusal = InvalidError("cursor: is not one that a page of this search gave")
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except ValueError:
+        raise refusal from None
+    if not isinstance(found, list) or found[:1] != [kind]:
+        raise refusal
+    position = tuple(found[1:])
+    if tuple(type(part) for part in position) != _SHAPES[kind]:
+        raise refusal
+    return position

@@ -1,0 +1,1 @@
+"""The embedded index: one SQLite file that several processes read and write at once."""
