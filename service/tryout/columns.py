@@ -1,0 +1,96 @@
+"""Which column is the time, which are values and which are labels."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from service.tryout.errors import TryError
+
+TIME_NAMES = ("time", "timestamp", "ts", "date", "dt", "datetime", "day", "ds", "@timestamp")
+VALUE_NAMES = ("value", "val", "y", "count", "metric_value")
+MAX_LABEL_VALUES = 1000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The roles of a table's columns, and the sentences that say what was guessed."""
+
+    time: str
+    values: tuple[str, ...]
+    by: tuple[str, ...]
+    said: tuple[str, ...] = ()
+
+
+def assign_columns(
+    table: pa.Table, time: str | None, values: tuple[str, ...], by: tuple[str, ...] | None
+) -> Columns:
+    """Take what the caller named, guess the rest."""
+    names = table.column_names
+    for name in (*((time,) if time else ()), *values, *(by or ())):
+        if name not in names:
+            raise TryError(f"there is no column {name!r}; the file has {', '.join(names)}")
+    said: list[str] = []
+    if time is None:
+        time = _guess_time(table)
+        said.append(f"time is {time!r} ({table.schema.field(time).type})")
+    if not values:
+        values = _guess_values(table, {time, *(by or ())})
+        said.append(f"value is {_quoted(values)}" + _each_a_metric(values))
+    if by is None:
+        by = _guess_labels(table, {time, *values})
+        said.append(f"series by {_quoted(by)}" if by else "one series: no label columns")
+    return Columns(time, values, by, tuple(said))
+
+
+def _each_a_metric(values: tuple[str, ...]) -> str:
+    return ", each a metric" if len(values) > 1 else ""
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _guess_time(table: pa.Table) -> str:
+    typed = [
+        f.name for f in table.schema if pa.types.is_timestamp(f.type) or pa.types.is_date(f.type)
+    ]
+    if typed:
+        return min(typed, key=lambda name: (name.lower() not in TIME_NAMES, typed.index(name)))
+    for field in table.schema:
+        if field.name.lower() in TIME_NAMES and (
+            pa.types.is_integer(field.type) or pa.types.is_string(field.type)
+        ):
+            return str(field.name)
+    raise TryError(
+        f"no column looks like a time; name it with --time: {', '.join(table.column_names)}"
+    )
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_decimal(type_)
+    )
+
+
+def _guess_values(table: pa.Table, taken: set[str]) -> tuple[str, ...]:
+    numbers = [f.name for f in table.schema if f.name not in taken and _is_number(f.type)]
+    named = [name for name in numbers if name.lower() in VALUE_NAMES]
+    if named:
+        return (named[0],)
+    if not numbers:
+        raise TryError("no column holds numbers; name the value column with --value")
+    return tuple(numbers)
+
+
+def _guess_labels(table: pa.Table, taken: set[str]) -> tuple[str, ...]:
+    """Text and boolean columns with few values: many distinct ones are identifiers, not labels."""
+    labels = []
+    for field in table.schema:
+        if field.name in taken:
+            continue
+        if pa.types.is_string(field.type) or pa.types.is_boolean(field.type):
+            distinct = pc.count_distinct(table.column(field.name)).as_py()
+            if distinct <= min(MAX_LABEL_VALUES, max(2, table.num_rows // 2)):
+                labels.append(field.name)
+    return tuple(labels)
