@@ -1,0 +1,45 @@
+"""What a detector says about the judged slots, before the common rules are applied."""
+
+from dataclasses import dataclass
+
+from detectors.result import Codes, Flags
+from detectors.series import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Bands of s series over m judged slots; every array broadcasts to shape (s, m).
+
+    Attributes
+    ----------
+    expected, lower, upper : ndarray of float64
+        Centre and bounds; NaN as a bound means that there is none.
+    baseline_size : ndarray of float64, optional
+        max|baseline|, for the numerical floor of the half-widths.
+    insufficient : ndarray of bool, optional
+        Where there was too little history to judge.
+    spreadless : ndarray of bool, optional
+        Where the baseline has no spread at all.
+    centre : ndarray of float64, optional
+        Where the score is 0, when that is not `expected`.
+    member : ndarray of bool, optional
+        Membership decided by the detector itself instead of by comparison with the bounds.
+    score : ndarray of float64, optional
+        Scores of a detector that decides membership itself.
+    severity : ndarray of int8, optional
+        Severity that each point has if it is an anomaly, instead of the common ladder.
+    expected_trend : ndarray of float64, optional
+        Carried through to the result.
+    """
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    baseline_size: Floats | None = None
+    insufficient: Flags | None = None
+    spreadless: Flags | None = None
+    centre: Floats | None = None
+    member: Flags | None = None
+    score: Floats | None = None
+    severity: Codes | None = None
+    expected_trend: Floats | None = None

@@ -1,0 +1,344 @@
+"""What every detector has in common: parameters, input rules, output rules."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from detectors.bands import Bands
+from detectors.calendar import Holidays, dump_holidays, parse_holidays
+from detectors.errors import DetectorError, InsufficientHistoryError, ParameterError
+from detectors.finish import OutputRules, results_of
+from detectors.frame import BaselineRules, Frame, Request, frames
+from detectors.grid import Grid
+from detectors.instants import Instant, Moment, dump_ranges, epoch_ms, parse_ranges
+from detectors.parameters import (
+    LENGTH_SCHEMA,
+    Length,
+    checked,
+    dump_length,
+    dumped,
+    parameter,
+    parameters_of,
+    parse_length,
+    plain,
+)
+from detectors.result import Reason, Result
+from detectors.series import Series
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def _parse_timezone(name: str, value: Any) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ParameterError(
+            name, f'{value!r} is not a time zone; give an IANA name such as "Europe/Berlin"'
+        ) from None
+
+
+def _parse_severity_at(name: str, value: Any) -> dict[str, float]:
+    allowed = 'give scores like {"major": 2, "critical": 3} with 1 <= major <= critical'
+    if not isinstance(value, Mapping) or not set(value) <= {"major", "critical"}:
+        raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
+    given = {key: plain(score) for key, score in value.items()}
+    if any(
+        isinstance(score, bool) or not isinstance(score, int | float) for score in given.values()
+    ):
+        raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
+    major = float(given.get("major", min(2.0, given.get("critical", 2.0))))
+    critical = float(given.get("critical", max(3.0, major)))
+    if not 1 <= major <= critical < np.inf:
+        raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
+    return {"major": major, "critical": critical}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector(ABC):
+    """Base of all detectors; does the common rules once, for many series at a time.
+
+    A child is a frozen, keyword-only dataclass whose parameters are declared with
+    `detectors.parameters.parameter`. It sets `type`, implements `bands`, `history` and `cost`,
+    and checks what its parameters must fulfil together in `check`.
+    """
+
+    type: ClassVar[str]
+
+    timezone: str = parameter(
+        "UTC",
+        {"type": "string"},
+        "IANA time zone in which days, seasons and daily grids are read.",
+        parse=_parse_timezone,
+    )
+    direction: Literal["both", "up", "down"] = parameter(
+        "both",
+        {"type": "string", "enum": ["both", "up", "down"]},
+        "Sides on which a point can be anomalous.",
+    )
+    min_abs_change: float = parameter(
+        0.0,
+        {"type": "number", "minimum": 0},
+        "Differences from the expected value up to this are never anomalous.",
+    )
+    min_rel_change: float = parameter(
+        0.0,
+        {"type": "number", "minimum": 0},
+        "Differences up to this share of |expected| are never anomalous.",
+    )
+    clip_lower: float | None = parameter(
+        None, {"type": ["number", "null"]}, "Smallest possible value; bands end there."
+    )
+    clip_upper: float | None = parameter(
+        None, {"type": ["number", "null"]}, "Largest possible value; bands end there."
+    )
+    min_points: int | None = parameter(
+        None,
+        {"type": ["integer", "null"], "minimum": 1},
+        "Fewest points of history on which a verdict is based; null for the detector's own rule.",
+    )
+    consecutive: int = parameter(
+        1,
+        {"type": "integer", "minimum": 1},
+        "Only the Nth and later points of a run beyond the same bound are anomalous.",
+    )
+    max_gap: Length = parameter(
+        1,
+        LENGTH_SCHEMA,
+        "Longest stretch without data that does not break a run.",
+        parse=parse_length,
+        dump=dump_length,
+    )
+    severity_at: dict[str, float] = parameter(
+        {"major": 2.0, "critical": 3.0},
+        {
+            "type": "object",
+            "properties": {
+                "major": {"type": "number", "minimum": 1},
+                "critical": {"type": "number", "minimum": 1},
+            },
+            "additionalProperties": False,
+        },
+        "Scores above which an anomaly is major and critical.",
+        parse=_parse_severity_at,
+    )
+    no_data: Literal["ignore", "warn", "anomaly"] = parameter(
+        "warn",
+        {"type": "string", "enum": ["ignore", "warn", "anomaly"]},
+        "What an expected step without data means: nothing, a warning when it is the last one, "
+        "or an anomaly.",
+    )
+    holidays: Holidays | None = parameter(
+        None,
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^[A-Z]{2}(-[A-Za-z0-9]{1,10})?$"},
+                {"type": "array", "items": {"type": "string", "format": "date"}},
+                {"type": "null"},
+            ]
+        },
+        "Country code or local dates that are kept out of baselines.",
+        parse=parse_holidays,
+        dump=dump_holidays,
+    )
+    exclude: tuple[tuple[Moment, Moment], ...] = parameter(
+        (),
+        {
+            "type": "array",
+            "items": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        },
+        "Time ranges [from, to) that are kept out of baselines.",
+        parse=parse_ranges,
+        dump=dump_ranges,
+    )
+    on_insufficient: Literal["skip", "error"] = parameter(
+        "skip",
+        {"type": "string", "enum": ["skip", "error"]},
+        "Whether points with too little history are reported as such or are an error.",
+    )
+
+    def __post_init__(self) -> None:
+        for item in parameters_of(type(self)):
+            object.__setattr__(self, item.name, checked(item, getattr(self, item.name)))
+        if (
+            self.clip_lower is not None
+            and self.clip_upper is not None
+            and self.clip_lower >= self.clip_upper
+        ):
+            raise ParameterError("clip_lower", f"must be below clip_upper, {self.clip_upper:g}")
+        self.check()
+
+    def check(self) -> None:  # noqa: B027 - most detectors have nothing to add
+        """Raise ParameterError where parameters contradict each other."""
+
+    @abstractmethod
+    def bands(self, frame: Frame) -> Bands:
+        """Compute the bands of a frame's series over its judged columns."""
+
+    @abstractmethod
+    def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
+        """How much of a series before `start` the verdicts on [start, end) depend on.
+
+        Parameters
+        ----------
+        start, end : aware datetime, datetime64 (UTC) or epoch milliseconds
+        step : timedelta
+            Distance between the series' points.
+        """
+
+    @abstractmethod
+    def cost(self, n: int, period: int) -> float:
+        """Estimated work for one series, in units of one simple pass over a point.
+
+        Parameters
+        ----------
+        n : int
+            Points, history included.
+        period : int
+            Points in one season.
+        """
+
+    def lead_in(self, grid: Grid) -> int:
+        """Slots before the reported ones that must be judged to know their runs."""
+        return (self.consecutive - 1) * (1 + self.max_gap_slots(grid))
+
+    def max_gap_slots(self, grid: Grid) -> int:
+        """`max_gap` in slots."""
+        if isinstance(self.max_gap, int):
+            return self.max_gap
+        return grid.count(self.max_gap // MILLISECOND)
+
+    def detect(
+        self,
+        series: Series,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        step: timedelta | None = None,
+    ) -> Result:
+        """Judge the points of one series in [start, end).
+
+        Parameters
+        ----------
+        series : Series
+            Points to judge and the history before them.
+        start, end : aware datetime, datetime64 (UTC) or epoch milliseconds, optional
+            Checked range; None stands for the series' own first point and last point.
+        step : timedelta, optional
+            Distance between points; the usual one of the series when None.
+
+        Returns
+        -------
+        Result
+            One row per point and per expected step without one, in time order.
+
+        Raises
+        ------
+        InsufficientHistoryError
+            A checked point has too little history and `on_insufficient` is "error".
+        ParameterError
+            The range or the step is not valid.
+        """
+        (result,) = self.detect_many([series], start, end, step=step)
+        return result
+
+    def detect_many(
+        self,
+        series: Sequence[Series],
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        step: timedelta | None = None,
+    ) -> list[Result]:
+        """As `detect` for each series, in the same order; fast for series on one grid."""
+        results: list[Result] = []
+        for outcome in self.try_many(series, start, end, step=step):
+            if isinstance(outcome, DetectorError):
+                raise outcome
+            results.append(outcome)
+        return results
+
+    def try_many(
+        self,
+        series: Sequence[Series],
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        step: timedelta | None = None,
+    ) -> list[Result | DetectorError]:
+        """As `detect_many`, with the error in the place of a series that cannot be judged."""
+        request = _request(start, end, step)
+        rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
+        outcomes: list[Result | DetectorError] = [_EMPTY] * len(series)
+        for positions, frame in frames(series, request, rules):
+            for position, outcome in zip(positions, self._try_frame(frame), strict=True):
+                outcomes[position] = outcome
+        return outcomes
+
+    def _try_frame(self, frame: Frame) -> list[Result | DetectorError]:
+        """One bad series must cost only itself: after an error each is judged alone."""
+        try:
+            return list(self._judge(frame))
+        except DetectorError as error:
+            if len(frame.values) == 1:
+                return [error]
+            return [self._try_frame(frame.only(i))[0] for i in range(len(frame.values))]
+
+    def _judge(self, frame: Frame) -> list[Result]:
+        rules = OutputRules(
+            direction=self.direction,
+            min_abs_change=self.min_abs_change,
+            min_rel_change=self.min_rel_change,
+            clip_lower=self.clip_lower,
+            clip_upper=self.clip_upper,
+            major=self.severity_at["major"],
+            critical=self.severity_at["critical"],
+            consecutive=self.consecutive,
+            max_gap_slots=self.max_gap_slots(frame.grid),
+            no_data=self.no_data,
+        )
+        results = list(results_of(rules, frame, self.bands(frame)))
+        if self.on_insufficient == "error":
+            for result in results:
+                lacking = int((result.reason == Reason.INSUFFICIENT_HISTORY).sum())
+                if lacking:
+                    raise InsufficientHistoryError(
+                        f"{lacking} of {len(result)} checked points have too little history"
+                    )
+        return results
+
+    def to_dict(self) -> dict[str, Any]:
+        """Type and all parameters as JSON; `detector_from_dict` reads it back."""
+        written = {
+            item.name: dumped(item, getattr(self, item.name)) for item in parameters_of(type(self))
+        }
+        return {"type": self.type, **written}
+
+
+def _request(start: Instant | None, end: Instant | None, step: timedelta | None) -> Request:
+    start_ms, end_ms = epoch_ms("start", start), epoch_ms("end", end)
+    if start_ms is not None and end_ms is not None and end_ms < start_ms:
+        raise ParameterError("end", "the range must not end before it starts")
+    if step is not None and step < MILLISECOND:
+        raise ParameterError("step", f"{step} is not allowed; give at least a millisecond")
+    return Request(start_ms, end_ms, None if step is None else step // MILLISECOND)
+
+
+def _empty() -> Result:
+    numbers, codes = np.empty(0), np.empty(0, np.int8)
+    times = np.empty(0, "datetime64[ms]")
+    return Result(
+        times, numbers, numbers, numbers, numbers, numbers, np.empty(0, bool), codes, codes, codes
+    )
+
+
+_EMPTY = _empty()

@@ -1,0 +1,176 @@
+"""Bands become results: clips, floors of half-widths, verdicts, rows of the requested range."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from detectors.bands import Bands
+from detectors.frame import Frame
+from detectors.result import Codes, Flags, Reason, Result, Severity
+from detectors.series import Floats
+
+_RELATIVE_FLOOR = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRules:
+    """What a detector's common parameters say about its results; `max_gap_slots` in slots."""
+
+    direction: Literal["both", "up", "down"]
+    min_abs_change: float
+    min_rel_change: float
+    clip_lower: float | None
+    clip_upper: float | None
+    major: float
+    critical: float
+    consecutive: int
+    max_gap_slots: int
+    no_data: Literal["ignore", "warn", "anomaly"]
+
+    @property
+    def has_min_change(self) -> bool:
+        """Whether the caller said which differences matter."""
+        return self.min_abs_change > 0 or self.min_rel_change > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Finished bounds, each broadcastable to the judged cells."""
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    flags: Codes
+
+
+def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Result]:
+    """One result per series of the frame, its rows those of the requested range."""
+    from detectors import verdicts  # noqa: PLC0415 - numba is slow to import
+
+    values = frame.values[:, frame.judged]
+    shape = values.shape
+    bounds = _bounds(rules, values, bands)
+    score, is_anomaly = np.empty(shape), np.empty(shape, bool)
+    severity, direction, reason = (np.empty(shape, np.int8) for _ in range(3))
+    verdicts.judge(
+        np.broadcast_to(values, shape),
+        np.broadcast_to(bounds.expected if bands.centre is None else bands.centre, shape),
+        np.broadcast_to(bounds.lower, shape),
+        np.broadcast_to(bounds.upper, shape),
+        np.broadcast_to(bounds.flags, shape),
+        np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
+        np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
+        verdicts.Rules(
+            watch_down=float(rules.direction != "up"),
+            watch_up=float(rules.direction != "down"),
+            by_member=float(bands.member is not None),
+            severity_given=float(bands.severity is not None),
+            cap_spreadless=float(not rules.has_min_change),
+            major=rules.major,
+            critical=rules.critical,
+            consecutive=float(rules.consecutive),
+            max_gap=float(rules.max_gap_slots),
+        ),
+        score,
+        is_anomaly,
+        severity,
+        direction,
+        reason,
+    )
+    _mark_no_data(rules, frame, is_anomaly, severity, reason)
+    columns = (bounds.expected, bounds.lower, bounds.upper, score, is_anomaly, severity,
+               direction, reason)  # fmt: skip
+    return _rows(frame, [np.broadcast_to(column, shape) for column in columns], bands)
+
+
+def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
+    """Clip the bands, then widen them to the floors."""
+    expected, lower, upper = (
+        _clipped(rules, np.asarray(band, np.float64))
+        for band in (bands.expected, bands.lower, bands.upper)
+    )
+    flags = _flags(bands)
+    if bands.baseline_size is not None:
+        floor = _RELATIVE_FLOOR * bands.baseline_size
+        lower, upper = np.minimum(lower, expected - floor), np.maximum(upper, expected + floor)
+    if rules.has_min_change:
+        floor = np.maximum(rules.min_abs_change, rules.min_rel_change * np.abs(expected))
+        wide_lower = np.minimum(lower, expected - floor)
+        wide_upper = np.maximum(upper, expected + floor)
+        if bands.member is None:
+            small = ((values > upper) & ~(values > wide_upper)) | (
+                (values < lower) & ~(values < wide_lower)
+            )
+        else:
+            small = bands.member & (np.abs(values - expected) <= floor)
+        flags = flags | (small * np.int8(_SMALL))
+        lower, upper = wide_lower, wide_upper
+    return _Bounds(expected, lower, upper, flags)
+
+
+def _clipped(rules: OutputRules, band: Floats) -> Floats:
+    if rules.clip_lower is not None:
+        band = np.maximum(band, rules.clip_lower)
+    if rules.clip_upper is not None:
+        band = np.minimum(band, rules.clip_upper)
+    return band
+
+
+# The bits of `flags` in verdicts.py, which must not be imported before a kernel runs.
+_INSUFFICIENT, _SPREADLESS, _MEMBER, _SMALL = 1, 2, 4, 8
+
+
+def _flags(bands: Bands) -> Codes:
+    flags: Codes = np.zeros((1, 1), np.int8)
+    for mask, bit in (
+        (bands.insufficient, _INSUFFICIENT),
+        (bands.spreadless, _SPREADLESS),
+        (bands.member, _MEMBER),
+    ):
+        if mask is not None:
+            flags = flags | (np.asarray(mask, bool) * np.int8(bit))
+    return flags
+
+
+def _mark_no_data(
+    rules: OutputRules, frame: Frame, is_anomaly: Flags, severity: Codes, reason: Codes
+) -> None:
+    silent = reason == Reason.NO_DATA
+    if rules.no_data == "ignore" or not silent.any():
+        return
+    if rules.no_data == "anomaly":
+        is_anomaly[silent] = True
+        severity[silent] = Severity.WARNING
+        return
+    for row, (first, stop) in enumerate(frame.reported_rows()):
+        last = stop - frame.judged.start - 1
+        if stop > first and silent[row, last]:
+            severity[row, last] = Severity.WARNING
+
+
+def _rows(frame: Frame, columns: list[np.ndarray], bands: Bands) -> Iterator[Result]:
+    first_judged = frame.judged.start
+    times = frame.times.view("datetime64[ms]")
+    trend = bands.expected_trend
+    if trend is not None:
+        trend = np.broadcast_to(trend, frame.values[:, frame.judged].shape)
+    for row, (first, stop) in enumerate(frame.reported_rows()):
+        cut = slice(first - first_judged, stop - first_judged)
+        expected, lower, upper, score, is_anomaly, severity, direction, reason = (
+            column[row, cut] for column in columns
+        )
+        yield Result(
+            times[min(row, len(times) - 1), first:stop],
+            frame.given[row, first:stop],
+            expected,
+            lower,
+            upper,
+            score,
+            is_anomaly,
+            severity,
+            direction,
+            reason,
+            None if trend is None else trend[row, cut],
+        )

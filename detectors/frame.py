@@ -1,0 +1,238 @@
+"""Series that lie on one grid, as one matrix; detectors see nothing else of their input."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detectors.calendar import Holidays, on_holiday
+from detectors.grid import Grid, infer_grid
+from detectors.instants import Moment, moment_ms
+from detectors.result import Flags
+from detectors.series import Floats, Millis, Series
+from detectors.wall_clock import to_wall
+
+# About 2 MB of values: a frame and its bands stay in the processor's cache.
+_CELLS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller of `detect` asked for.
+
+    Attributes
+    ----------
+    start_ms, end_ms : int or None
+        The checked range [start, end) in epoch milliseconds.
+    step_ms : int or None
+        The known step, where the caller knows it.
+    """
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    step_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """s series over the same n slots of one grid.
+
+    Attributes
+    ----------
+    grid : Grid
+    slots : ndarray of int64, shape (n,)
+        Consecutive slot numbers.
+    slot_times : ndarray of int64, shape (n,)
+        UTC milliseconds at which each slot's point is expected.
+    wall : ndarray of int64, shape (n,)
+        The same in local wall milliseconds of the detector's time zone.
+    values : ndarray of float64, shape (s, n)
+        NaN where there is no data.
+    usable : ndarray of bool, shape (n,)
+        Slots that may be part of a baseline: outside holidays and excluded ranges.
+    judged : slice
+        Columns that get a verdict, including the lead-in before the reported ones.
+    reported : slice
+        Columns that the caller asked for.
+    request : Request
+    times : ndarray of int64, shape (s, n) or (1, n)
+        Original timestamps, the expected ones for slots without a point.
+    given : ndarray of float64, shape (s, n)
+        Values as they came, infinities included.
+    """
+
+    grid: Grid
+    slots: Millis
+    slot_times: Millis
+    wall: Millis
+    values: Floats
+    usable: Flags
+    judged: slice
+    reported: slice
+    request: Request
+    times: Millis
+    given: Floats
+
+    @property
+    def baseline_values(self) -> Floats:
+        """`values` with NaN where a slot may not be part of a baseline, shape (s, n)."""
+        if self.usable.all():
+            return self.values
+        return np.where(self.usable, self.values, np.nan)
+
+    def reported_rows(self) -> list[tuple[int, int]]:
+        """First and one-past-last reported column of each series."""
+        if len(self.times) == 1:
+            return [(self.reported.start, self.reported.stop)] * len(self.values)
+        first = np.zeros(len(self.times), np.int64)
+        stop = np.full(len(self.times), self.times.shape[1])
+        if self.request.start_ms is not None:
+            first = (self.times < self.request.start_ms).sum(axis=1)
+        if self.request.end_ms is not None:
+            stop = (self.times < self.request.end_ms).sum(axis=1)
+        return list(zip(first.tolist(), np.maximum(first, stop).tolist(), strict=True))
+
+    def only(self, row: int) -> "Frame":
+        """Keep one of the frame's series."""
+        part = slice(row, row + 1)
+        times = self.times if len(self.times) == 1 else self.times[part]
+        return replace(self, values=self.values[part], given=self.given[part], times=times)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """One distinct sequence of timestamps, placed on its grid."""
+
+    grid: Grid
+    slots: Millis  # of the points that won their slot
+    rows: slice | Millis  # those points' rows in the series
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRules:
+    """What a detector's common parameters say about its frames."""
+
+    timezone: str
+    holidays: Holidays | None
+    exclude: tuple[tuple[Moment, Moment], ...]
+    lead_in: Callable[[Grid], int]
+
+
+def frames(
+    series: Sequence[Series], request: Request, rules: BaselineRules
+) -> Iterator[tuple[list[int], Frame]]:
+    """Cut series into frames of one grid and span; yields the positions of a frame's series.
+
+    Series without points are in no frame.
+    """
+    for members in _grouped(series, request, rules.timezone):
+        _, timeline = members[0]
+        height = max(1, _CELLS // (timeline.last - timeline.first + 1))
+        for i in range(0, len(members), height):
+            part = members[i : i + height]
+            yield (
+                [position for position, _ in part],
+                _frame(
+                    [series[position] for position, _ in part],
+                    [timeline for _, timeline in part],
+                    request,
+                    rules,
+                ),
+            )
+
+
+def _grouped(
+    series: Sequence[Series], request: Request, timezone: str
+) -> list[list[tuple[int, _Timeline]]]:
+    groups: dict[tuple[Grid, int, int], list[tuple[int, _Timeline]]] = {}
+    known: dict[int | bytes, _Timeline] = {}
+    for position, one in enumerate(series):
+        if not len(one):
+            continue
+        timeline = known.get(id(one.epoch_ms))
+        if timeline is None:
+            content = one.epoch_ms.tobytes()
+            timeline = known.get(content)
+            if timeline is None:
+                timeline = _timeline(one.epoch_ms, request, timezone)
+            known[content] = known[id(one.epoch_ms)] = timeline
+        key = (timeline.grid, timeline.first, timeline.last)
+        groups.setdefault(key, []).append((position, timeline))
+    return list(groups.values())
+
+
+def _timeline(epoch_ms: Millis, request: Request, timezone: str) -> _Timeline:
+    grid = infer_grid(epoch_ms, timezone, request.step_ms)
+    slots = grid.slots(epoch_ms)
+    wins = np.append(slots[1:] != slots[:-1], True)
+    rows: slice | Millis = slice(None) if wins.all() else np.flatnonzero(wins)
+    last = int(slots[-1])
+    if request.end_ms is not None:
+        last = max(last, _last_slot_before(request.end_ms, grid))
+    return _Timeline(grid, slots[rows], rows, int(slots[0]), last)
+
+
+def _last_slot_before(end_ms: int, grid: Grid) -> int:
+    slots = grid.slots(np.array([end_ms])) + np.array([1, 0, -1, -2])
+    return int(slots[grid.times(slots) < end_ms][0])
+
+
+def _frame(
+    series: Sequence[Series],
+    timelines: Sequence[_Timeline],
+    request: Request,
+    rules: BaselineRules,
+) -> Frame:
+    one = timelines[0]
+    slots = np.arange(one.first, one.last + 1)
+    slot_times = one.grid.times(slots)
+    wall = to_wall(slot_times, rules.timezone)
+    alike = all(timeline is one for timeline in timelines)
+    times = np.tile(slot_times, (1 if alike else len(series), 1))
+    given = np.full((len(series), len(slots)), np.nan)
+    for i, (single, timeline) in enumerate(zip(series, timelines, strict=True)):
+        columns = timeline.slots - one.first
+        given[i, columns] = single.values[timeline.rows]
+        if i < len(times):
+            times[i, columns] = single.epoch_ms[timeline.rows]
+    reported = _reported(times, request)
+    return Frame(
+        grid=one.grid,
+        slots=slots,
+        slot_times=slot_times,
+        wall=wall,
+        values=_finite(given),
+        usable=_usable(slot_times, wall, rules),
+        judged=slice(max(0, reported.start - rules.lead_in(one.grid)), reported.stop),
+        reported=reported,
+        request=request,
+        times=times,
+        given=given,
+    )
+
+
+def _finite(given: Floats) -> Floats:
+    infinite = np.isinf(given)
+    return np.where(infinite, np.nan, given) if infinite.any() else given
+
+
+def _usable(slot_times: Millis, wall: Millis, rules: BaselineRules) -> Flags:
+    usable = np.ones(slot_times.shape, bool)
+    if rules.holidays is not None:
+        usable &= ~on_holiday(wall, rules.holidays)
+    for start, end in rules.exclude:
+        start_ms, end_ms = moment_ms(start, rules.timezone), moment_ms(end, rules.timezone)
+        usable &= (slot_times < start_ms) | (slot_times >= end_ms)
+    return usable
+
+
+def _reported(times: Millis, request: Request) -> slice:
+    """Columns in which at least one series has a row within the requested range."""
+    first, stop = 0, times.shape[1]
+    if request.start_ms is not None:
+        first = int((times < request.start_ms).sum(axis=1).min())
+    if request.end_ms is not None:
+        stop = int((times < request.end_ms).sum(axis=1).max())
+    return slice(first, max(first, stop))

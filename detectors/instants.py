@@ -1,0 +1,86 @@
+"""Moments and local dates that callers may give, and ranges of them."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from detectors.errors import ParameterError
+from detectors.wall_clock import DAY_MS, to_utc
+
+Instant = datetime | np.datetime64 | int
+Moment = datetime | date
+"""An aware UTC datetime, or a bare date that a time zone turns into its midnight."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def epoch_ms(name: str, value: Instant | None) -> int | None:
+    """Epoch milliseconds of an instant; a naive datetime is refused."""
+    if value is None:
+        return None
+    if isinstance(value, np.datetime64):
+        if np.isnat(value):
+            raise ParameterError(name, "NaT is not an instant")
+        return int(value.astype("datetime64[ms]").astype(np.int64))
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if value.tzinfo is not None:
+        return (value - _EPOCH) // _MILLISECOND
+    raise ParameterError(
+        name, f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC or "
+        "epoch milliseconds"
+    )  # fmt: skip
+
+
+def moment_ms(moment: Moment, timezone: str) -> int:
+    """Epoch milliseconds of a moment; a bare date starts at its midnight in `timezone`."""
+    if isinstance(moment, datetime):
+        return (moment - _EPOCH) // _MILLISECOND
+    days = (moment - _EPOCH_DAY).days
+    return int(to_utc(np.array([days * DAY_MS]), timezone)[0])
+
+
+def parse_moment(name: str, value: Any) -> Moment:
+    """Read an aware datetime, RFC 3339 text with an offset, or a bare local date."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    elif isinstance(value, date):
+        return value
+    raise ParameterError(
+        name, "give times as RFC 3339 with an offset, such as 2026-11-08T00:00:00+09:00, or as a "
+        "bare local date"
+    )  # fmt: skip
+
+
+def dump_moment(moment: Moment) -> str:
+    """Write text that `parse_moment` reads back."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def parse_ranges(name: str, value: Any) -> tuple[tuple[Moment, Moment], ...]:
+    """Half-open time ranges [from, to)."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ParameterError(name, "give a list of [from, to) pairs")
+    ranges = []
+    for pair in value:
+        if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
+            raise ParameterError(name, f"{pair!r} is not a pair [from, to)")
+        start, end = (parse_moment(name, moment) for moment in pair)
+        if moment_ms(start, "UTC") - moment_ms(end, "UTC") > DAY_MS:
+            raise ParameterError(name, f"a range must not end before it starts, got {pair!r}")
+        ranges.append((start, end))
+    return tuple(ranges)
+
+
+def dump_ranges(ranges: tuple[tuple[Moment, Moment], ...]) -> list[list[str]]:
+    """Write lists that `parse_ranges` reads back."""
+    return [[dump_moment(start), dump_moment(end)] for start, end in ranges]

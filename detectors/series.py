@@ -1,0 +1,113 @@
+"""A series: times and values, checked and in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detectors.errors import SeriesError
+
+Millis = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Series:
+    """Points of one series in strictly increasing UTC time.
+
+    Unsorted input is sorted once; of points with the same timestamp the last one given wins.
+    NaN and infinite values mean "no data at this time" and are kept as they are.
+
+    Parameters
+    ----------
+    times : array_like of datetime64 (UTC) or int64 epoch milliseconds, shape (n,)
+        When each point's interval starts. Finer units than milliseconds are cut off.
+    values : array_like of float, shape (n,)
+        One value per time.
+
+    Raises
+    ------
+    SeriesError
+        Shapes differ, times are neither datetime64 nor integers, a time is NaT, or values are
+        not numbers.
+
+    Examples
+    --------
+    >>> series = Series(["2026-11-02", "2026-11-01"], [2.0, 1.0])
+    >>> series.values
+    array([1., 2.])
+    >>> series.times
+    array(['2026-11-01T00:00:00.000', '2026-11-02T00:00:00.000'],
+          dtype='datetime64[ms]')
+    """
+
+    epoch_ms: Millis
+    values: Floats
+
+    def __init__(self, times: ArrayLike, values: ArrayLike) -> None:
+        epoch_ms = _epoch_ms(times)
+        numbers = _numbers(values)
+        if epoch_ms.ndim != 1 or epoch_ms.shape != numbers.shape:
+            raise SeriesError(
+                f"times and values must be one-dimensional and equally long, "
+                f"got shapes {epoch_ms.shape} and {numbers.shape}"
+            )
+        if not bool((epoch_ms[1:] > epoch_ms[:-1]).all()):
+            order = np.argsort(epoch_ms, kind="stable")
+            epoch_ms, numbers = epoch_ms[order], numbers[order]
+            last = np.append(epoch_ms[1:] != epoch_ms[:-1], True)
+            epoch_ms, numbers = epoch_ms[last], numbers[last]
+        object.__setattr__(self, "epoch_ms", epoch_ms)
+        object.__setattr__(self, "values", numbers)
+
+    @property
+    def times(self) -> NDArray[np.datetime64]:
+        """UTC times of the points, datetime64[ms], shape (n,)."""
+        return self.epoch_ms.view("datetime64[ms]")
+
+    def __len__(self) -> int:
+        return len(self.epoch_ms)
+
+    def __iter__(self) -> Iterator[tuple[np.datetime64, float]]:
+        return zip(self.times, self.values.tolist(), strict=True)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "Series(no points)"
+        return f"Series({len(self)} points, {self.times[0]} to {self.times[-1]})"
+
+
+def _epoch_ms(times: ArrayLike) -> Millis:
+    array: NDArray[Any] = np.asarray(times)
+    if array.size == 0:
+        return np.empty(array.shape, np.int64)
+    if array.dtype.kind in "US":
+        array = _parsed(array)
+    if array.dtype.kind == "M":
+        if bool(np.isnat(array).any()):
+            raise SeriesError("a time is NaT; every point needs a time")
+        # Floor, also before 1970: numpy's cast to a coarser unit rounds down.
+        return np.ascontiguousarray(array.astype("datetime64[ms]").view(np.int64))
+    if array.dtype.kind in "iu":
+        return np.ascontiguousarray(array, dtype=np.int64)
+    raise SeriesError(
+        f"times must be datetime64 (UTC) or integer epoch milliseconds, got {array.dtype}"
+    )
+
+
+def _parsed(texts: NDArray[Any]) -> NDArray[np.datetime64]:
+    try:
+        return texts.astype("datetime64[ms]")
+    except ValueError as error:
+        raise SeriesError(f"a time is not an ISO 8601 UTC time without offset: {error}") from error
+
+
+def _numbers(values: ArrayLike) -> Floats:
+    array: NDArray[Any] = np.asarray(values)
+    if array.size == 0:
+        return np.empty(array.shape, np.float64)
+    if array.dtype.kind not in "fiub":
+        raise SeriesError(f"values must be numbers, got {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.float64)
