@@ -1,5 +1,7 @@
 """Opens the three stores that settings name."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from storage.archive import Archive
@@ -7,6 +9,9 @@ from storage.folder import FolderObjects
 from storage.index import Index
 from storage.location import database_file_of, folder_of
 from storage.objects import Objects
+from storage.parquet.archive import ParquetArchive
+from storage.parquet.engine import Engine
+from storage.settings import StorageSettings
 from storage.sqlite.index import SqliteIndex
 
 
@@ -27,3 +32,22 @@ def open_objects(url: str) -> Objects:
 def open_index(url: str) -> Index:
     """The index of a ``sqlite://`` URL."""
     return SqliteIndex(database_file_of("index", url))
+
+
+def open_archive(settings: StorageSettings) -> Archive:
+    """The archive of a ``file://`` URL, and the named connections it may read besides."""
+    engine = Engine(settings.memory_limit_mb, settings.threads, settings.scratch)
+    connections = {name: folder_of(f"connection {name}", url) for name, url in settings.connections}
+    return ParquetArchive(folder_of("archive", settings.archive), engine, connections)
+
+
+@contextmanager
+def open_stores(settings: StorageSettings) -> Iterator[Stores]:
+    """Open what the URLs name; an unknown scheme is refused with the ones that are known."""
+    with ExitStack() as stack:
+        objects = open_objects(settings.objects)
+        index = open_index(settings.index)
+        stack.callback(index.close)
+        archive = open_archive(settings)
+        stack.callback(archive.close)
+        yield Stores(archive, index, objects)

@@ -1,0 +1,1 @@
+"""The embedded archive: Hive-partitioned Parquet files read with in-memory DuckDB."""

@@ -1,0 +1,176 @@
+"""In-memory DuckDB, one for each process: it reads Parquet files and keeps nothing."""
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import (
+    BusyError,
+    CorruptError,
+    FullError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StorageError,
+    UnreachableError,
+)
+from storage.translation import system_errors
+
+ROWS_PER_BATCH = 262_144
+_SCRATCH_PREFIX = "lupus-duckdb-"
+
+# DuckDB has one exception for many causes of an I/O error; its words tell them apart.
+_BY_WORDS: tuple[tuple[str, type[StorageError]], ...] = (
+    ("no space left", FullError),
+    ("max_temp_directory_size", FullError),
+    ("disk quota", FullError),
+    ("file too large", FullError),
+    ("permission denied", RefusedError),
+    ("read-only file system", RefusedError),
+    ("no such file", NotFoundError),
+    ("no files found", NotFoundError),
+    ("magic bytes", CorruptError),
+    ("too small to be a parquet", CorruptError),
+    ("parquet", CorruptError),
+    ("snappy", CorruptError),
+    ("zstd", CorruptError),
+    ("thrift", CorruptError),
+    ("corrupt", CorruptError),
+)
+_BY_TYPE: tuple[tuple[type[duckdb.Error], type[StorageError]], ...] = (
+    (duckdb.OutOfMemoryException, BusyError),
+    (duckdb.IOException, UnreachableError),
+    (duckdb.BinderException, NotFoundError),
+    (duckdb.CatalogException, NotFoundError),
+    (duckdb.ConversionException, InvalidError),
+    (duckdb.FatalException, UnreachableError),
+    (duckdb.InternalException, UnreachableError),
+)
+_QUOTED_PATH = re.compile(r"[\"'](/[^\"']+)[\"']")
+
+
+class Engine:
+    """Gives cursors; spills into a folder of its own below ``scratch``."""
+
+    def __init__(self, memory_limit_mb: int, threads: int, scratch: Path | None) -> None:
+        self._memory_limit_mb = memory_limit_mb
+        self._threads = threads
+        self._scratch = scratch or Path(tempfile.gettempdir())
+        self._lock = threading.Lock()
+        self._root: duckdb.DuckDBPyConnection | None = None
+        self._owner = 0
+        self._spill: tuple[Path, int] | None = None
+
+    @contextmanager
+    def cursor(self, files: Sequence[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own for one query over some files, errors translated."""
+        with self._translated(files):
+            cursor = self._connection().cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._root is None or self._owner != os.getpid():
+                self._root, self._owner = self._connect(), os.getpid()
+            return self._root
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        with system_errors(f"scratch folder {self._scratch}"):
+            self._spill = _own_folder(self._scratch)
+        return duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{self._memory_limit_mb}MB",
+                "threads": self._threads,
+                "temp_directory": str(self._spill[0]),
+                # Every query that cares says ORDER BY; keeping file order costs memory.
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "lock_configuration": True,
+            },
+        )
+
+    @contextmanager
+    def _translated(self, files: Sequence[Path]) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.FatalException, duckdb.InternalException) as error:
+            # Such a database answers nothing any more: the next query begins with a new one.
+            with self._lock:
+                self._root = None
+            raise _storage_error(error, files) from error
+        except duckdb.Error as error:
+            raise _storage_error(error, files) from error
+
+    def close(self) -> None:
+        """Close the database and remove what it spilled."""
+        with self._lock:
+            if self._root is not None and self._owner == os.getpid():
+                self._root.close()
+                if self._spill is not None:
+                    shutil.rmtree(self._spill[0], ignore_errors=True)
+                    os.close(self._spill[1])
+            self._root, self._spill = None, None
+
+
+def _own_folder(scratch: Path) -> tuple[Path, int]:
+    """A new folder held by a lock; folders that no living process holds are removed."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for old in scratch.glob(f"{_SCRATCH_PREFIX}*"):
+        with suppress(OSError):
+            held = os.open(old, os.O_RDONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                os.close(held)
+    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=scratch))
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    return folder, held
+
+
+def _storage_error(error: duckdb.Error, files: Sequence[Path]) -> StorageError:
+    text = str(error).partition("\n")[0]
+    words = text.lower()
+    kind = next((k for phrase, k in _BY_WORDS if phrase in words), None)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+        kind = NotFoundError
+    if kind is None:
+        kind = next((k for t, k in _BY_TYPE if isinstance(error, t)), InvalidError)
+    if kind in (CorruptError, InvalidError, UnreachableError) and not _QUOTED_PATH.search(text):
+        bad = _unreadable(files)
+        if bad is not None:
+            return CorruptError(f"file {bad}: {text}")
+    return kind(f"archive: {text}")
+
+
+def _unreadable(files: Sequence[Path]) -> Path | None:
+    """The first file that a second reader refuses too: DuckDB does not always name it."""
+    for file in files:
+        try:
+            with pq.ParquetFile(file) as parquet:
+                for _ in parquet.iter_batches():
+                    pass
+        except (pa.ArrowException, OSError):
+            return file
+    return None
+
+
+def files_argument(files: Sequence[Path]) -> list[str]:
+    """File names as DuckDB takes them: a pattern's letters stand for themselves."""
+    return [re.sub(r"([*?\[])", r"[\1]", str(file)) for file in files]
