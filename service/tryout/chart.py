@@ -31,7 +31,7 @@ def draw(finding: Finding, axes: Any) -> None:
     for time in times[missing]:
         axes.axvline(time, color=MARK, linewidth=1, linestyle=":")
     axes.set_title(finding.series.name, loc="left", fontsize=10)
-    locator = AutoDateLocator(maxticks=8)
+    locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.spines[["top", "right"]].set_visible(False)

@@ -56,7 +56,8 @@ def _guess_time(table: pa.Table) -> str:
         f.name for f in table.schema if pa.types.is_timestamp(f.type) or pa.types.is_date(f.type)
     ]
     if typed:
-        return min(typed, key=lambda name: (name.lower() not in TIME_NAMES, typed.index(name)))
+        named = [name for name in typed if name.lower() in TIME_NAMES]
+        return str((named or typed)[0])
     for field in table.schema:
         if field.name.lower() in TIME_NAMES and (
             pa.types.is_integer(field.type) or pa.types.is_string(field.type)

@@ -38,10 +38,9 @@ def _read(path: Path, shown: str) -> pa.Table:
         raise TryError(f"{shown}: unknown kind of file; allowed endings are {allowed}")
     connection = duckdb.connect()
     try:
-        table: Any = connection.execute(
-            f"SELECT * FROM {reader}",  # noqa: S608 - one of two constants
-            [str(path)],
-        ).to_arrow_table()
+        query = f"SELECT * FROM {reader}"  # noqa: S608 - one of two constants
+        relation: Any = connection.sql(query, params=[str(path)])
+        table = relation.to_arrow_table()
     except duckdb.Error as error:
         raise TryError(f"{shown} cannot be read: {str(error).splitlines()[0]}") from error
     finally:

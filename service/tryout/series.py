@@ -88,7 +88,7 @@ def _epoch_ms(
     naive = column.cast(pa.timestamp("us")).cast(pa.timestamp("ms"), safe=False).combine_chunks()
     if timezone != "UTC":
         ZoneInfo(timezone)
-        naive = pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="earliest")
+        naive = pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest")
     return np.asarray(naive.cast(pa.int64()))
 
 
@@ -98,13 +98,14 @@ def _parsed(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     try:
         # DuckDB reads ISO 8601 with or without offset; without one it is taken as UTC.
         connection.execute("SET TimeZone = 'UTC'")
-        query = "SELECT CAST(text AS TIMESTAMPTZ) AS t FROM texts"
-        parsed: Any = connection.execute(query).to_arrow_table()
+        relation: Any = connection.sql("SELECT CAST(text AS TIMESTAMPTZ) AS t FROM texts")
+        parsed = relation.to_arrow_table()
     except duckdb.Error as error:
         raise TryError(f"column {name!r}: {str(error).splitlines()[0]}") from error
     finally:
         connection.close()
-    return parsed.column("t")
+    times: pa.ChunkedArray = parsed.column("t")
+    return times
 
 
 def median_step(found: list[NamedSeries]) -> np.timedelta64:

@@ -1,0 +1,165 @@
+"""`lupus-server try`: what is guessed, what is refused, what is written."""
+
+import io
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from rich.console import Console
+
+from service.tryout.columns import assign_columns
+from service.tryout.errors import TryError
+from service.tryout.read import read_table
+from service.tryout.run import TryOptions, try_file
+from service.tryout.series import cut_series
+
+
+def _daily(days: int, drop_at: int | None) -> list[tuple[str, float]]:
+    rng = np.random.default_rng(1)
+    start = datetime(2026, 1, 1)  # noqa: DTZ001 - a CSV's dates are local
+    values = 0.4 + rng.normal(0, 0.004, days)
+    if drop_at is not None:
+        values[drop_at] -= 0.1
+    return [(f"{start + timedelta(days=i):%Y-%m-%d}", float(v)) for i, v in enumerate(values)]
+
+
+@pytest.fixture
+def metrics_csv(tmp_path: Path) -> Path:
+    lines = ["dt,region,ndcg"]
+    for region, drop_at in (("jp", 95), ("tw", None)):
+        lines += [f"{day},{region},{value:.6f}" for day, value in _daily(100, drop_at)]
+    path = tmp_path / "metrics.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _run(options: TryOptions, as_json: bool = False) -> str:
+    out = io.StringIO()
+    try_file(options, Console(file=out, width=140, no_color=True), as_json)
+    return out.getvalue()
+
+
+def test_every_guess_is_said_and_the_planted_drop_is_the_only_anomaly(metrics_csv: Path) -> None:
+    text = _run(TryOptions(str(metrics_csv)))
+    assert "guessed: time is 'dt' (date32[day])" in text
+    assert "guessed: value is 'ndcg'" in text
+    assert "guessed: series by 'region'" in text
+    assert "prophet" in text
+    assert "1 anomalies in 1 of 2 series" in text
+    assert re.search(r'2026-04-06\s+ndcg\{region="jp"\}', text)
+
+
+def test_json_has_the_same_anomaly(metrics_csv: Path) -> None:
+    answer = json.loads(_run(TryOptions(str(metrics_csv), detector="window"), as_json=True))
+    assert answer["detector"] == {"type": "window"}
+    assert [(a["series"], a["time"][:10], a["direction"]) for a in answer["anomalies"]] == [
+        ('ndcg{region="jp"}', "2026-04-06", "down")
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_written_rows_are_one_for_each_checked_point(
+    metrics_csv: Path, tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"answer.{ending}"
+    _run(TryOptions(str(metrics_csv), detector="window", out=str(out)))
+    read = pa.csv.read_csv if ending == "csv" else pa.parquet.read_table
+    table = read(out)
+    assert table.num_rows == 200
+    expected = "series time value expected lower upper score is_anomaly severity direction reason"
+    assert " ".join(table.column_names) == expected
+    assert table.column("is_anomaly").to_pylist().count(True) == 1
+
+
+def test_png_is_a_picture_and_html_holds_everything_inside(
+    metrics_csv: Path, tmp_path: Path
+) -> None:
+    png, html = tmp_path / "a.png", tmp_path / "a.html"
+    _run(TryOptions(str(metrics_csv), detector="window", out=str(png)))
+    _run(TryOptions(str(metrics_csv), detector="window", out=str(html)))
+    assert png.read_bytes().startswith(b"\x89PNG")
+    page = html.read_text()
+    assert page.count("<svg") == 2
+    assert "ndcg{region=" in page
+    assert not re.search(r"<script|src=|<link|@import", page)
+
+
+def test_wide_tables_have_one_metric_for_each_number_column(tmp_path: Path) -> None:
+    path = tmp_path / "wide.parquet"
+    table = pa.table(
+        {
+            "ts": pa.array([0, 86_400_000], pa.timestamp("ms", "UTC")),
+            "clicks": [1, 2],
+            "ctr": [0.1, 0.2],
+        }
+    )
+    pa.parquet.write_table(table, path)
+    read = read_table(str(path))
+    columns = assign_columns(read, None, (), None)
+    assert (columns.time, columns.values, columns.by) == ("ts", ("clicks", "ctr"), ())
+    assert [s.name for s in cut_series(read, columns, "UTC")] == ["clicks", "ctr"]
+
+
+def test_naive_times_are_local_times_of_the_zone(tmp_path: Path) -> None:
+    path = tmp_path / "local.csv"
+    path.write_text("time,value\n2026-03-29 01:00:00,1\n2026-03-29 02:30:00,2\n")
+    table = read_table(str(path))
+    columns = assign_columns(table, None, (), None)
+    (series,) = cut_series(table, columns, "Europe/Berlin")
+    # 02:30 does not exist on that night: it is the first instant after the gap, 01:00 UTC.
+    assert [str(t) for t in series.series.times] == [
+        "2026-03-29T00:00:00.000",
+        "2026-03-29T01:00:00.000",
+    ]
+
+
+def test_integer_times_are_seconds_or_milliseconds_by_their_size(tmp_path: Path) -> None:
+    for name, unit in (("s", 1), ("ms", 1000)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"ts,value\n{1_700_000_000 * unit},1\n{1_700_086_400 * unit},2\n")
+        table = read_table(str(path))
+        (series,) = cut_series(table, assign_columns(table, None, (), None), "UTC")
+        assert str(series.series.times[0]) == "2023-11-14T22:13:20.000"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (TryOptions("absent.csv"), "there is no such file"),
+        (
+            TryOptions("{csv}", time="day"),
+            "there is no column 'day'; the file has dt, region, ndcg",
+        ),
+        (TryOptions("{csv}", values=("region",)), "does not hold numbers"),
+        (TryOptions("{csv}", detector="prophit"), "type: "),
+        (TryOptions("{csv}", detector='{"type": "window", "k": -1}'), "k: "),
+        (TryOptions("{csv}", detector="{"), "is not JSON"),
+        (TryOptions("{csv}", last="soon"), "allowed are a number and one of m h d w"),
+        (TryOptions("{csv}", timezone="Mars/Base"), "is not an IANA name"),
+        (TryOptions("{csv}", out="a.xls"), "allowed endings are .csv .parquet .png .html"),
+        (TryOptions("{csv}", out="/nowhere/a.csv"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_what_is_allowed(
+    metrics_csv: Path, options: TryOptions, message: str
+) -> None:
+    given = TryOptions(**{**vars(options), "path": options.path.format(csv=metrics_csv)})
+    with pytest.raises(TryError, match=re.escape(message)):
+        _run(given)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a,b\n", "has no rows"), ("a,b\nx,y\n", "no column looks like a time")],
+)
+def test_a_file_without_series_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text(content)
+    with pytest.raises(TryError, match=message):
+        _run(TryOptions(str(path)))
