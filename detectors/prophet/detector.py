@@ -1,0 +1,318 @@
+"""The Prophet detector: a forecast from the history before each refit, with its interval."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import NormalDist
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bands import Bands
+from detectors.detector import MILLISECOND, Detector
+from detectors.errors import ParameterError
+from detectors.frame import Frame
+from detectors.grid import Grid
+from detectors.instants import Instant, epoch_ms, moment_ms
+from detectors.parameters import (
+    OPTIONAL_LENGTH_SCHEMA,
+    Length,
+    dump_length,
+    parameter,
+    parse_length,
+    parse_optional_length,
+    plain,
+)
+from detectors.prophet.design import (
+    Calendar,
+    Design,
+    Floats,
+    Growth,
+    Ints,
+    Mode,
+    Model,
+    Scaling,
+    SeasonSetting,
+)
+from detectors.prophet.forecast import Engine
+from detectors.prophet.holidays import holiday_columns
+from detectors.prophet.schedule import Schedule
+
+MIN_POINTS = 90
+FEWEST_POINTS = 30
+_DAY = timedelta(days=1)
+
+_SEASON_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "enum": ["auto"]},
+        {"type": "boolean"},
+        {"type": "integer", "minimum": 1, "maximum": 100},
+    ]
+}
+_PRIOR_SCHEMA = {"type": "number", "exclusiveMinimum": 0}
+
+
+def _parse_season(name: str, value: Any) -> SeasonSetting:
+    order = plain(value)
+    if order == "auto" or isinstance(order, bool):
+        return order  # type: ignore[no-any-return]
+    if isinstance(order, int) and 1 <= order <= 100:
+        return order
+    raise ParameterError(
+        name,
+        f'{value!r} is not allowed; give "auto", true, false or a number of terms from 1 to 100',
+    )
+
+
+def _parse_days(name: str, value: Any) -> timedelta:
+    length = parse_length(name, value)
+    if not isinstance(length, timedelta) or length < _DAY or length % _DAY:
+        raise ParameterError(name, f'{value!r} is not allowed; give whole days such as "1d"')
+    return length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prophet(Detector):
+    """Compares points with the forecast of Prophet's model, fitted to the history before them.
+
+    The model is refitted at calendar midnights of ``timezone`` and sees only what came before,
+    so that a verdict depends on the point and not on the request's range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from detectors import Prophet, Series
+    >>> days = np.arange("2026-01-01", "2026-07-01", dtype="datetime64[D]")
+    >>> values = 100.0 + np.random.default_rng(1).normal(size=len(days))
+    >>> values[-1] += 20.0
+    >>> result = Prophet().detect(Series(days, values), start=days[-7])
+    >>> result.is_anomaly.tolist()
+    [False, False, False, False, False, False, True]
+    """
+
+    type: ClassVar[str] = "prophet"
+
+    growth: Growth = parameter(
+        "linear",
+        {"type": "string", "enum": ["linear", "flat", "logistic"]},
+        "Shape of the trend; logistic needs `cap` and the prophet package.",
+    )
+    seasonality_mode: Mode = parameter(
+        "additive",
+        {"type": "string", "enum": ["additive", "multiplicative"]},
+        "Whether seasons and holidays are added to the trend or multiply it.",
+    )
+    n_changepoints: int = parameter(
+        25, {"type": "integer", "minimum": 0, "maximum": 1000}, "Places where the trend may change."
+    )
+    changepoint_range: float = parameter(
+        0.8,
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "Leading share of the history in which the trend may change.",
+    )
+    changepoint_prior_scale: float = parameter(0.05, _PRIOR_SCHEMA, "How easily the trend changes.")
+    seasonality_prior_scale: float = parameter(10.0, _PRIOR_SCHEMA, "How large seasons may be.")
+    holidays_prior_scale: float = parameter(
+        10.0, _PRIOR_SCHEMA, "How large the effects of holidays may be."
+    )
+    yearly: SeasonSetting = parameter(
+        "auto",
+        _SEASON_SCHEMA,
+        "True, false, a number of Fourier terms, or auto: on from 730 days.",
+        parse=_parse_season,
+    )
+    weekly: SeasonSetting = parameter(
+        "auto",
+        _SEASON_SCHEMA,
+        "True, false, a number of Fourier terms, or auto: on from 14 days of steps below a week.",
+        parse=_parse_season,
+    )
+    daily: SeasonSetting = parameter(
+        "auto",
+        _SEASON_SCHEMA,
+        "True, false, a number of Fourier terms, or auto: on from two days of steps below a day.",
+        parse=_parse_season,
+    )
+    interval_width: float = parameter(
+        0.997,
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "Share of ordinary points that the band should hold.",
+    )
+    refit_every: timedelta = parameter(
+        _DAY,
+        {"type": "string", "pattern": "^[0-9]+d$"},
+        "Whole days between refits, which happen at local midnight; counted from a Monday.",
+        parse=_parse_days,
+        dump=dump_length,
+    )
+    history_length: Length | None = parameter(
+        None,
+        OPTIONAL_LENGTH_SCHEMA,
+        "History before a refit that is fitted; null for 90 days of steps below a day and 731 "
+        "days of longer ones.",
+        parse=parse_optional_length,
+        dump=dump_length,
+    )
+    scaling: Literal["auto", "minmax", "absmax"] = parameter(
+        "auto",
+        {"type": "string", "enum": ["auto", "minmax", "absmax"]},
+        "Units in which priors are meant: the history's range or its largest size; auto is "
+        "minmax for additive seasons and absmax for multiplicative ones.",
+    )
+    engine: Literal["auto", "direct", "package"] = parameter(
+        "auto",
+        {"type": "string", "enum": ["auto", "direct", "package"]},
+        "What computes the fit; auto uses the prophet package only where it must.",
+    )
+    mcmc_samples: int = parameter(
+        0,
+        {"type": "integer", "minimum": 0},
+        "Draws of full Bayesian sampling by the prophet package instead of the best fit.",
+    )
+    cap: float | None = parameter(
+        None, {"type": ["number", "null"]}, "Upper limit of logistic growth."
+    )
+    floor: float = parameter(0.0, {"type": "number"}, "Lower limit of logistic growth.")
+
+    def check(self) -> None:
+        """Raise ParameterError where parameters contradict each other."""
+        if self.min_points is not None and self.min_points < FEWEST_POINTS:
+            raise ParameterError("min_points", f"prophet needs at least {FEWEST_POINTS}")
+        if self.growth == "logistic" and (self.cap is None or self.cap <= self.floor):
+            raise ParameterError("cap", "logistic growth needs a limit above `floor`")
+        if self.engine == "direct" and (self.growth == "logistic" or self.mcmc_samples):
+            raise ParameterError(
+                "engine", "direct has neither logistic growth nor mcmc_samples; give auto"
+            )
+
+    @property
+    def model(self) -> Model:
+        """The part of the parameters that shapes the posterior."""
+        scaling: Scaling
+        if self.scaling == "auto":
+            # Seasons multiply what the scaling leaves: the level itself only without its offset.
+            scaling = "minmax" if self.seasonality_mode == "additive" else "absmax"
+        else:
+            scaling = self.scaling
+        return Model(
+            growth=self.growth,
+            seasonality_mode=self.seasonality_mode,
+            n_changepoints=self.n_changepoints,
+            changepoint_range=self.changepoint_range,
+            changepoint_prior_scale=self.changepoint_prior_scale,
+            seasonality_prior_scale=self.seasonality_prior_scale,
+            holidays_prior_scale=self.holidays_prior_scale,
+            yearly=self.yearly,
+            weekly=self.weekly,
+            daily=self.daily,
+            scaling=scaling,
+            cap=self.cap,
+            floor=self.floor,
+            mcmc_samples=self.mcmc_samples,
+        )
+
+    def bands(self, frame: Frame) -> Bands:
+        """Return the bands of a frame's series over its judged columns."""
+        shape = frame.values[:, frame.judged].shape
+        expected, width, size = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
+        spreadless = np.zeros(shape, bool)
+        factor = NormalDist().inv_cdf((1 + self.interval_width) / 2)
+        values = np.where(self._excluded(frame), np.nan, frame.values)
+        calendar = Calendar(frame.wall, holiday_columns(frame.wall, self.holidays))
+        refits = self._schedule.refits(frame.wall, frame.judged, frame.grid.step_ms)
+        for before, judged in refits:
+            for members, rows in _alike(values[:, before]):
+                design = self._design(calendar, before[rows])
+                if design is None:
+                    continue
+                history = values[np.ix_(members, before[rows])]
+                cells = np.ix_(members, judged - frame.judged.start)
+                constant = history.min(axis=1) == history.max(axis=1)
+                size[cells] = np.abs(history).max(axis=1, keepdims=True)
+                expected[cells], width[cells] = self._forecast(design, history, constant, judged)
+                spreadless[cells] = constant[:, None]
+        width *= factor
+        return Bands(
+            expected=expected,
+            lower=expected - width,
+            upper=expected + width,
+            baseline_size=size,
+            insufficient=~np.isfinite(expected),
+            spreadless=spreadless,
+        )
+
+    def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
+        """Return how much of a series before `start` the verdicts on [start, end) depend on."""
+        first_ms = epoch_ms("start", start)
+        assert first_ms is not None
+        step_ms = step // MILLISECOND
+        lead_ms = self.lead_in(Grid("ms", step_ms, 0, self.timezone)) * step_ms
+        begin_ms = self._schedule.begin_ms(first_ms - lead_ms, step_ms, self.timezone)
+        # A point may stand half a step before its slot.
+        return (first_ms - begin_ms) * MILLISECOND + step
+
+    def cost(self, n: int, period: int) -> float:
+        """Return the estimated work for one series, in units of one simple pass over a point."""
+        if self._uses_package:
+            return 1e8 + 1e4 * n
+        return (1e4 if self.seasonality_mode == "multiplicative" else 100.0) * n + 1e4
+
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(self.refit_every, self.history_length)
+
+    @property
+    def _uses_package(self) -> bool:
+        if self.engine == "auto":
+            return self.growth == "logistic" or self.mcmc_samples > 0
+        return self.engine == "package"
+
+    @property
+    def _engine(self) -> Engine:
+        # Only here: one costs numba, the other pandas and Stan.
+        if self._uses_package:
+            from detectors.prophet import package  # noqa: PLC0415
+
+            return package.forecast
+        from detectors.prophet import direct  # noqa: PLC0415
+
+        return direct.forecast
+
+    def _forecast(
+        self, design: Design, history: Floats, constant: NDArray[np.bool_], judged: Ints
+    ) -> tuple[Floats, Floats]:
+        """Return expected values and spreads, shape (series, m); a constant stays itself."""
+        expected = np.repeat(history[:, :1], len(judged), axis=1)
+        spread = np.zeros_like(expected)
+        if not constant.all():
+            forecast = self._engine(design, history[~constant], judged)
+            expected[~constant], spread[~constant] = forecast.expected, forecast.spread
+        return expected, spread
+
+    def _design(self, calendar: Calendar, rows: Ints) -> Design | None:
+        """Return the design of the history rows, or None where they are too few."""
+        if len(rows) < FEWEST_POINTS:
+            return None
+        design = Design.of(self.model, calendar, rows)
+        shortest = min((season.period_ms for season in design.seasons), default=0)
+        needed = max(self.min_points or MIN_POINTS, 2 * shortest // design.step)
+        return design if len(rows) >= needed else None
+
+    def _excluded(self, frame: Frame) -> NDArray[np.bool_]:
+        # Not `frame.usable`: holidays stay in, as columns.
+        excluded = np.zeros(frame.slot_times.shape, bool)
+        for start, end in self.exclude:
+            first, stop = moment_ms(start, self.timezone), moment_ms(end, self.timezone)
+            excluded |= (frame.slot_times >= first) & (frame.slot_times < stop)
+        return excluded
+
+
+def _alike(values: Floats) -> Iterator[tuple[Ints, Ints]]:
+    """Group series with data in the same slots: their rows and those slots' columns."""
+    present = np.isfinite(values)
+    groups: dict[bytes, list[int]] = {}
+    for row, packed in enumerate(np.packbits(present, axis=1)):
+        groups.setdefault(packed.tobytes(), []).append(row)
+    for members in groups.values():
+        yield np.array(members), np.flatnonzero(present[members[0]])

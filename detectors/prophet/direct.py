@@ -1,0 +1,52 @@
+"""The direct engine: the exact maximum of the posterior, all series of a design at once."""
+
+import numpy as np
+
+from detectors.prophet.design import Design, Floats, Ints
+from detectors.prophet.forecast import Forecast, Scale, trend_variance
+from detectors.prophet.multiplicative import Columns, maximise_product
+from detectors.prophet.posterior import Basis, combine, maximise
+
+
+def forecast(design: Design, values: Floats, future: Ints) -> Forecast:
+    """Fit every row of ``values``, shape (series, n), and forecast the rows ``future``."""
+    scale = Scale.of(design.model, values)
+    scaled = scale.down(values)
+    if design.model.seasonality_mode == "multiplicative":
+        return scale.up(_product(design, scaled, future))
+    return scale.up(_sum(design, scaled, future))
+
+
+def _sum(design: Design, scaled: Floats, future: Ints) -> Forecast:
+    rows = design.rows
+    basis = Basis.of(
+        np.hstack([design.trend(rows), design.effects(rows)]),
+        np.concatenate([design.trend_scales, design.effect_scales]),
+        design.hinges(rows),
+    )
+    found = maximise(basis, scaled, design.model.changepoint_prior_scale)
+    expected = combine(np.hstack([design.trend(future), design.effects(future)]), found.ridge)
+    expected += combine(design.hinges(future), found.delta)
+    return Forecast(expected, _spread(design, found.sigma, found.delta, future))
+
+
+def _product(design: Design, scaled: Floats, future: Ints) -> Forecast:
+    columns = Columns(design.trend(future), design.hinges(future), design.effects(future))
+    expected = np.empty((len(scaled), len(future)))
+    spread = np.empty_like(expected)
+    for k, series in enumerate(scaled):
+        at, sigma = maximise_product(design, series)
+        factor = columns.factor(at)
+        expected[k] = columns.level(at) * factor
+        spread[k] = _spread(design, np.array([sigma]), at.delta[None], future, factor)[0]
+    return Forecast(expected, spread)
+
+
+def _spread(
+    design: Design, sigma: Floats, delta: Floats, future: Ints, factor: Floats | float = 1.0
+) -> Floats:
+    """Return the standard deviation of new points, shape (series, m)."""
+    candidates = len(design.changepoints)
+    mean_change = combine(np.full((1, candidates), 1 / max(candidates, 1)), np.abs(delta))
+    variance = trend_variance(candidates, mean_change, design.time(future))
+    return np.sqrt(sigma[:, None] ** 2 + variance * factor**2)
