@@ -1,0 +1,1 @@
+"""People and machines ask here: HTTP API, worker, notifications, settings, command line."""

@@ -1,0 +1,105 @@
+"""JSON bodies: strict, bounded, and with errors that say what is allowed."""
+
+import difflib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
+from starlette.types import Message, Receive
+
+from service.api.errors import MediaTypeError
+from service.errors import RequestError, TooLargeError
+
+
+class Body(BaseModel):
+    """A body whose unknown fields are refused with the names that are known."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, strict=True, validate_default=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            errors = [_unknown(str(name), sorted(known), given[name]) for name in unknown]
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return given
+
+
+def _unknown(name: str, known: list[str], value: object) -> InitErrorDetails:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return InitErrorDetails(
+        type=PydanticCustomError(
+            "unknown_field",
+            "unknown field{hint} Allowed are {allowed}",
+            {"hint": hint or ".", "allowed": ", ".join(known)},
+        ),
+        loc=(name,),
+        input=value,
+    )
+
+
+class StrictRequest(Request):
+    """A request whose JSON was read before, strictly."""
+
+    async def json(self) -> Any:
+        return self.state.body
+
+
+class StrictRoute(APIRoute):
+    """A route whose body must be JSON within the limit: no NaN, no Infinity, no odd media type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            if self.body_field is not None:
+                settings = request.app.state.resources.settings
+                await _read(request, settings.max_request_kb)
+            return await handler(StrictRequest(request.scope, _replay(request)))
+
+        return strict
+
+
+async def _read(request: Request, limit_kb: int) -> None:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit_kb * 1024:
+            raise TooLargeError(
+                f"the body is larger than {limit_kb} KiB, the limit here (LUPUS_MAX_REQUEST_KB)"
+            )
+    request.state.raw_body = bytes(body)
+    request.state.body = None
+    if not body:
+        return
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise MediaTypeError(
+            f"Content-Type {media or 'is missing'}: allowed here is application/json"
+        )
+    try:
+        request.state.body = from_json(bytes(body), allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestError(f"the body is not JSON: {error}") from None
+
+
+def _replay(request: Request) -> Receive:
+    """The body once more, for the framework."""
+    body = getattr(request.state, "raw_body", None)
+    if body is None:
+        return request.receive
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -1,0 +1,106 @@
+"""What Prometheus reads: requests as this process saw them, the rest from the database.
+
+Labels are few and closed; no series stands in a label.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+_REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
+_CHUNK_SECONDS = (1.0, 5.0, 15.0, 60.0, 150.0, 300.0, 600.0, 1800.0)
+
+
+@dataclass(frozen=True)
+class HouseState:
+    """What the database says at one moment."""
+
+    runs: dict[str, int]  # by state
+    queued: dict[str, int]  # by kind of job
+    oldest_queued_seconds: float
+    deliveries: dict[str, int]  # by state
+    last_success_ms: dict[tuple[str, str], int]  # (source, rule)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The metrics of one process."""
+
+    look: Callable[[], HouseState]
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    _requests: Counter = field(init=False)
+    _seconds: Histogram = field(init=False)
+    _chunks: Histogram = field(init=False)
+
+    def __post_init__(self) -> None:
+        requests = Counter(
+            "lupus_http_requests_total",
+            "Requests by route template and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        seconds = Histogram(
+            "lupus_http_request_seconds",
+            "Time to answer, by route template.",
+            ("route",),
+            buckets=_REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        chunks = Histogram(
+            "lupus_chunk_seconds",
+            "Time of the detect step of one chunk.",
+            buckets=_CHUNK_SECONDS,
+            registry=self.registry,
+        )
+        for name, value in (("_requests", requests), ("_seconds", seconds), ("_chunks", chunks)):
+            object.__setattr__(self, name, value)
+        self.registry.register(_HouseCollector(self.look))
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def chunk(self, seconds: float) -> None:
+        """Count one chunk that was detected."""
+        self._chunks.observe(seconds)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)
+
+
+@dataclass(frozen=True)
+class _HouseCollector(Collector):
+    look: Callable[[], HouseState]
+
+    def describe(self) -> list[Metric]:
+        return []  # nothing is read before the first scrape
+
+    def collect(self) -> Iterator[Metric]:
+        state = self.look()
+        yield _gauge("lupus_runs", "Runs by state.", "state", state.runs)
+        yield _gauge("lupus_queue_jobs", "Jobs that wait, by kind.", "kind", state.queued)
+        age = GaugeMetricFamily("lupus_queue_oldest_seconds", "Age of the oldest job that is due.")
+        age.add_metric([], state.oldest_queued_seconds)
+        yield age
+        yield _gauge("lupus_deliveries", "Deliveries by outcome.", "outcome", state.deliveries)
+        success = GaugeMetricFamily(
+            "lupus_rule_last_success_timestamp",
+            "When a run of the rule last succeeded; watch it to notice a scheduler that stopped.",
+            labels=("source", "rule"),
+        )
+        for (source, rule), time_ms in state.last_success_ms.items():
+            success.add_metric([source, rule], time_ms / 1000)
+        yield success
+
+
+def _gauge(name: str, help_: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_, labels=(label,))
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family

@@ -1,0 +1,305 @@
+"""Every setting of the service: one frozen object, built once where a process starts.
+
+Each field is read from the environment variable ``LUPUS_<FIELD>``; a secret also from the file
+that ``LUPUS_<FIELD>_FILE`` names. `docs/settings.md` is generated from this module.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import SettingsError
+from service.settings_checks import (
+    check_url,
+    is_loopback,
+    read_connections,
+    split_list,
+    unknown_names,
+)
+from storage.settings import StorageSettings
+from workflows.settings import WorkflowSettings
+
+PREFIX = "LUPUS_"
+MIB = 1024 * 1024
+
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(split_list)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
+
+
+class Settings(BaseSettings):
+    """What an operator may choose; every default is the embedded one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    data: Path = Field(
+        Path(".lupus"),
+        description="Folder of everything that is embedded. The default lies below the folder in "
+        "which the command is started, so that two checkouts never share one.",
+    )
+    database: str = Field(
+        "",
+        description="Runs, queue, outbox, channels, tokens: `sqlite:////absolute/file.db`. "
+        "Default: `lupus.db` in the data folder.",
+    )
+    archive: str = Field(
+        "",
+        description="Long-term points and results: `file:///folder` of Parquet. "
+        "Default: `archive` in the data folder.",
+    )
+    index: str = Field(
+        "",
+        description="Search and charts: `sqlite:////absolute/file.db`, never the database's file. "
+        "Default: `index.db` in the data folder.",
+    )
+    objects: str = Field(
+        "",
+        description="Staged payloads, plans, chunk results: `file:///folder`. "
+        "Default: `objects` in the data folder.",
+    )
+    executor: str = Field(
+        "local", description="Who runs the steps: `local`, a pool of processes on this machine."
+    )
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Anything but a loopback address needs a token first: "
+        "`lupus-server token create`.",
+    )
+    port: int = Field(8700, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        "",
+        description="Where people reach this service, for links in messages: "
+        "`https://lupus.example.com`. Empty: messages carry no links.",
+    )
+    worker: bool = Field(
+        True, description="Whether `serve` also works off the queue; else start `worker` beside it."
+    )
+    local_admin: bool = Field(
+        True,
+        description="Whether a request without a token is the local administrator, on a loopback "
+        "address only. Set false when other people work on the same machine.",
+    )
+    metrics_public: bool = Field(
+        False,
+        description="Whether `/metrics`, which names sources and rules, needs no token.",
+    )
+    auto_create_sources: bool | None = Field(
+        None,
+        description="Whether the first points of an unknown source create it. Default: only on a "
+        "loopback address.",
+    )
+
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Encrypts the secrets of channels at rest: at least 32 characters. Default: "
+        "made once and kept in `secret.key` in the data folder.",
+    )
+    ca_bundle: Path | None = Field(
+        None, description="PEM file of certificate authorities that every client trusts."
+    )
+    egress_allow: Networks = Field(
+        (),
+        description="Internal networks that channels may reach, as CIDRs with commas: "
+        "`10.20.0.0/16,fd00::/8`. All other addresses must be public.",
+    )
+    connections_file: Path | None = Field(
+        None,
+        description="TOML file that names the places external sources may read: "
+        '`[warehouse]` and below it `url = "file:///data/warehouse"`.',
+    )
+
+    max_body_mb: int = Field(
+        1024, ge=1, description="Largest body of points in MiB, also after decompression."
+    )
+    max_request_kb: int = Field(1024, ge=16, description="Largest other body in KiB.")
+    inline_points: int = Field(
+        10_000, ge=0, description="Up to so many points are stored before the answer."
+    )
+    max_labels: int = Field(32, ge=1, description="Most labels of a series.")
+    max_label_length: int = Field(256, ge=1, description="Longest value of a label, in characters.")
+    max_range_days: int = Field(3700, ge=1, description="Longest range of a detection, in days.")
+    max_series: int = Field(100_000, ge=1, description="Most series of one detection.")
+    max_runs_in_flight: int = Field(
+        200, ge=1, description="Most runs of one source that may wait or run; past it 429."
+    )
+    run_deadline_hours: float = Field(
+        24.0, gt=0, description="A run that is not over after this many hours fails."
+    )
+
+    retention_runs_days: int = Field(
+        7, ge=1, description="Days that plans and chunk results of a run are kept."
+    )
+    retention_run_rows_days: int = Field(
+        396, ge=8, description="Days that the records of runs and deliveries are kept."
+    )
+
+    processes: int = Field(0, ge=0, description="Processes of the local pool; 0: one per core.")
+    chunk_seconds: float = Field(300.0, gt=0, description="Work per chunk that a plan aims at.")
+    task_timeout_seconds: float = Field(
+        3600.0, gt=0, description="A step that takes longer is ended and tried again."
+    )
+    pool_memory_mb: int = Field(
+        2048, ge=128, description="A process of the pool above this is replaced."
+    )
+    duckdb_memory_mb: int = Field(1024, ge=64, description="Memory that DuckDB may use, in MiB.")
+    duckdb_threads: int = Field(2, ge=1, description="Threads that DuckDB may use.")
+    scratch: Path | None = Field(
+        None,
+        description="Folder for spooled bodies and for what does not fit into memory. "
+        "Default: `scratch` in the data folder.",
+    )
+
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`auto`: console on a terminal, JSON lines elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least important events that are logged."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, given: Any) -> Any:
+        for name in secret_fields():
+            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+            if not path:
+                continue
+            if given.get(name):
+                raise ValueError(
+                    f"{PREFIX}{name.upper()} and {PREFIX}{name.upper()}_FILE are both set: keep one"
+                )
+            try:
+                given = {**given, name: Path(path).read_text("utf-8").strip()}
+            except OSError as error:
+                raise ValueError(
+                    f"{PREFIX}{name.upper()}_FILE: {error.strerror} ({path})"
+                ) from None
+        return given
+
+    @model_validator(mode="after")
+    def _refuse_impossible_mixes(self) -> Self:
+        check_url("LUPUS_DATABASE", self.database_url, {"sqlite": "sqlite:////absolute/file.db"})
+        check_url("LUPUS_ARCHIVE", self.archive_url, {"file": "file:///folder"})
+        check_url("LUPUS_INDEX", self.index_url, {"sqlite": "sqlite:////absolute/file.db"})
+        check_url("LUPUS_OBJECTS", self.objects_url, {"file": "file:///folder"})
+        if self.executor != "local":
+            raise ValueError(f"LUPUS_EXECUTOR is {self.executor!r}: this version knows only local")
+        if self.index_url == self.database_url:
+            raise ValueError(
+                "LUPUS_INDEX and LUPUS_DATABASE name the same file: give the index its own, or "
+                "accepting a request would wait for publishing"
+            )
+        if self.archive_url.rstrip("/") == self.objects_url.rstrip("/"):
+            raise ValueError(
+                "LUPUS_ARCHIVE and LUPUS_OBJECTS name the same folder: give each its own"
+            )
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("LUPUS_PUBLIC_URL must begin with http:// or https://")
+        if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("LUPUS_SECRET_KEY is too short: 32 characters or more")
+        if self.ca_bundle and not self.ca_bundle.is_file():
+            raise ValueError(f"LUPUS_CA_BUNDLE: there is no file {self.ca_bundle}")
+        return self
+
+    @cached_property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return self.data.expanduser().resolve()
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.folder / 'lupus.db'}"
+
+    @property
+    def archive_url(self) -> str:
+        return self.archive or (self.folder / "archive").as_uri()
+
+    @property
+    def index_url(self) -> str:
+        return self.index or f"sqlite:///{self.folder / 'index.db'}"
+
+    @property
+    def objects_url(self) -> str:
+        return self.objects or (self.folder / "objects").as_uri()
+
+    @property
+    def scratch_folder(self) -> Path:
+        return self.scratch or self.folder / "scratch"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return is_loopback(self.host)
+
+    @property
+    def creates_sources(self) -> bool:
+        """Whether the first points of an unknown source create it."""
+        return self.loopback if self.auto_create_sources is None else self.auto_create_sources
+
+    @cached_property
+    def stores(self) -> StorageSettings:
+        """What the storage room needs."""
+        return StorageSettings(
+            archive=self.archive_url,
+            index=self.index_url,
+            objects=self.objects_url,
+            connections=read_connections(self.connections_file),
+            scratch=self.scratch_folder,
+            memory_limit_mb=self.duckdb_memory_mb,
+            threads=self.duckdb_threads,
+        )
+
+    @cached_property
+    def steps(self) -> WorkflowSettings:
+        """What the workflows room needs."""
+        return WorkflowSettings(
+            executor=self.executor,
+            processes=self.processes,
+            chunk_seconds=self.chunk_seconds,
+            task_timeout_seconds=self.task_timeout_seconds,
+            worker_memory_mb=self.pool_memory_mb,
+        )
+
+
+def secret_fields() -> tuple[str, ...]:
+    """Names of the fields that have a ``_FILE`` twin."""
+    return tuple(
+        name
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    )
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the environment; arguments win. SettingsError says which setting to change."""
+    try:
+        settings = Settings(**given)
+        settings.stores  # noqa: B018  # reads the connections file now, not at the first request
+    except ValidationError as error:
+        raise SettingsError(_sentences(error)) from None
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    return settings
+
+
+def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the nearest that is."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name in secret_fields()}
+    return unknown_names(environment, known)
+
+
+def _sentences(error: ValidationError) -> str:
+    lines = []
+    for one in error.errors(include_url=False, include_input=False):
+        where = "".join(f"{PREFIX}{str(part).upper()}: " for part in one["loc"][:1])
+        lines.append(where + one["msg"].removeprefix("Value error, "))
+    return "; ".join(lines)
