@@ -1,0 +1,34 @@
+"""Counters: numbers that only grow, also when the clock steps back or a backup is restored."""
+
+from sqlalchemy import Connection, case, insert, update
+
+from service.database import tables
+
+_T = tables.counters
+
+
+def next_value(tx: Connection, name: str, at_least: int = 1) -> int:
+    """max(last + 1, at_least), allocated in this transaction."""
+    following = _T.c.value + 1
+    raised = case((following > at_least, following), else_=at_least)
+    row = tx.execute(
+        update(_T).where(_T.c.name == name).values(value=raised).returning(_T.c.value)
+    ).one_or_none()
+    if row is None:
+        tx.execute(insert(_T).values(name=name, value=at_least))
+        return at_least
+    return int(row.value)
+
+
+def next_sequence(tx: Connection, now_ms: int) -> int:
+    """The version that an ingest's points get."""
+    return next_value(tx, "sequence", now_ms << 20)
+
+
+def next_generation(tx: Connection, now_ms: int) -> int:
+    """The version of a run's results.
+
+    At least the time in milliseconds, so that a database restored from a backup does not hand out
+    numbers that the index has seen; below 2**53, so that every JSON reader keeps it exact.
+    """
+    return next_value(tx, "generation", now_ms)
