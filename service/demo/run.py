@@ -1,16 +1,10 @@
 """``lupus-server demo``: the whole main job on this machine, in under a minute."""
 
 import base64
-import os
 import secrets
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from service.demo.api import ENDED, Api, DemoError
 from service.demo.outcome import hold_against
 from service.demo.plant import LatePartition, Planted, plant
+from service.demo.process import LOG, running_service
 from service.demo.receiver import Receiver
 from service.demo.rules import LATE_RULE, RULES
 from service.demo.series import PIPELINE, QUALITY, SERVING, DemoSeries, make_series, midnight
@@ -31,7 +26,6 @@ from storage.stores import open_stores
 
 SEED = 7
 CHANNEL = "demo-hook"
-START_SECONDS = 60.0
 
 
 def run_demo(folder: Path, console: Console) -> int:
@@ -49,7 +43,8 @@ def run_demo(folder: Path, console: Console) -> int:
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     receiver = Receiver(secret)
     try:
-        with _service(folder, console) as api, _progress(console) as progress:
+        with running_service(folder) as api, _progress(console) as progress:
+            console.print(f"Service on {api.url}, log in {folder / LOG}", highlight=False)
             _prepare(api, receiver, secret, series, progress)
             runs = _detect(api, progress)
             anomalies = {rule.name: api.anomalies(rule.source, rule.name) for rule in RULES}
@@ -68,52 +63,6 @@ def run_demo(folder: Path, console: Console) -> int:
     right = withdrawn == 1 and all(delivery.signed for delivery in receiver.received)
     console.print(_next_steps(time.monotonic() - began))
     return 0 if right else 1
-
-
-@contextmanager
-def _service(folder: Path, console: Console) -> Iterator[Api]:
-    """A real ``lupus-server serve`` of its own, ended by SIGTERM."""
-    port = _free_port()
-    log = folder / "service.log"
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("LUPUS_")},
-        "LUPUS_DATA": str(folder),
-        "LUPUS_PORT": str(port),
-    }
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve"],
-            env=environment,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-        )
-    try:
-        api = Api(f"http://127.0.0.1:{port}")
-        give_up = time.monotonic() + START_SECONDS
-        while not api.ready():
-            if child.poll() is not None or time.monotonic() > give_up:
-                raise DemoError(f"the service did not start: {_last_lines(log)}")
-            time.sleep(0.1)
-        console.print(f"Service on {api.url}, log in {log}", highlight=False)
-        yield api
-    finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _last_lines(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
 def _progress(console: Console) -> Progress:

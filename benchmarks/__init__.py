@@ -1,0 +1,1 @@
+"""Measurements: each prints ratios of both sides from one run and never asserts a time."""
