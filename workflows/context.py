@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage.archive import Archive
 from storage.index import Index
@@ -28,6 +29,8 @@ class StepContext:
     stores: Stores | None = None
     image: str = ""
     check: Callable[[], None] = nothing
+    scratch: Path | None = None  # for files on their way; None: the system's temporary folder
+    processes: int = 1  # of a detect step's own pool
 
     @property
     def archive(self) -> Archive:

@@ -1,0 +1,30 @@
+"""How many core-seconds a detector needs, so that chunks of equal cost can be cut.
+
+A detector says its work in units of a simple pass over a point; the seconds per unit are measured
+(benchmarks print them) and need to be right only within a factor of two.
+"""
+
+from detectors.detector import Detector
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+# Core-seconds per unit of Detector.cost, and per series for reading and writing it.
+SECONDS_PER_UNIT = 2e-9
+SECONDS_PER_SERIES = 3e-5
+
+
+def period_points(detector: Detector, step_ms: int) -> int:
+    """Points in one season: the detector's own, else a day of sub-daily steps, a week of days."""
+    own = getattr(detector, "period", None)
+    if isinstance(own, int) and not isinstance(own, bool):
+        return max(1, own)
+    if step_ms >= DAY_MS:
+        return max(1, 7 * DAY_MS // step_ms)
+    return max(1, DAY_MS // step_ms)
+
+
+def seconds(detector: Detector, points: int, step_ms: int) -> float:
+    """Core-seconds for one series of ``points`` points, its history included."""
+    units = detector.cost(points, period_points(detector, step_ms))
+    return SECONDS_PER_SERIES + units * SECONDS_PER_UNIT
