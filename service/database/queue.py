@@ -122,7 +122,7 @@ def lease(
 
     Jobs of the kinds ``held_only`` are taken only when this leaser's launcher holds them already.
     """
-    starts = _T.c.holder.is_(None)
+    starts: ColumnElement[bool] = _T.c.holder.is_(None)
     if held_only:
         starts = and_(starts, _T.c.kind.not_in(held_only))
     query = (

@@ -1,0 +1,252 @@
+"""Accepting a detection: one transaction turns a request into a run, or refuses it.
+
+Nothing leaves the database here: what needs the source itself is checked by plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from detectors import detector_from_dict
+from service.accept_defaults import coarsest_step, detector_with_defaults, selected_metrics
+from service.clock import DAY_MS, HOUR_MS
+from service.database.channels import get_channel
+from service.database.counters import next_generation
+from service.database.engine import Database
+from service.database.idempotency import RequestKey, find_replay, remember
+from service.database.ingests import states_of
+from service.database.metrics import metrics_of
+from service.database.queue import NewJob, add_job
+from service.database.runs import Run, count_active, get_run, insert_run
+from service.database.sources import get_source
+from service.errors import LimitError, RequestError, UnknownError
+from service.identifier import new_id
+from service.ranges import AskedRange, resolve_range
+from storage.selector import LabelCondition
+from storage.source import SourceSpec
+from workflows.codec import from_plain, to_plain
+from workflows.request import RequirePoints, RunRequest
+
+_RETRY_AFTER_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for; from the settings."""
+
+    max_range_days: int = 3700
+    max_series: int = 100_000
+    max_runs_in_flight: int = 200
+    run_deadline_hours: float = 24.0
+
+
+@dataclass(frozen=True)
+class AskedDetection:
+    """A detection as a caller asked for it, its schema checked."""
+
+    source: SourceSpec  # as PUT; steps that ingests learned are added here
+    metrics: tuple[str, ...]
+    range: AskedRange
+    detector: Mapping[str, Any]
+    body: Mapping[str, Any]  # what was sent, for people
+    rule: str | None = None
+    labels: Mapping[str, LabelCondition] = field(default_factory=dict)
+    store: bool = True
+    require_points: RequirePoints = "partial"
+    after: tuple[str, ...] = ()
+    notify: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The run of a request; ``replayed`` when an earlier request with the same key made it."""
+
+    run: Run
+    replayed: bool = False
+
+
+def accept_detection(
+    database: Database,
+    asked: AskedDetection,
+    caller: str,
+    now_ms: int,
+    limits: Limits,
+    key: RequestKey | None = None,
+) -> Accepted:
+    """Store a run and its job; twins that race with one key make one run."""
+    with database.write() as tx:
+        if key is not None and (earlier := find_replay(tx, key, now_ms)) is not None:
+            return Accepted(_existing(tx, earlier), replayed=True)
+        _check_source(tx, asked.source.name)
+        _check_references(tx, asked)
+        request = resolve_request(tx, asked, now_ms, limits)
+        run = Run(
+            id=request.run,
+            source=request.source.name,
+            rule=request.rule,
+            generation=0,
+            state="queued",
+            detector=str(request.detector["type"]),
+            body=dict(asked.body),
+            request=to_plain(request),
+            notify=dict(asked.notify) if asked.store else {},
+            after=list(asked.after),
+            accepted_ms=now_ms,
+            deadline_ms=request.deadline_ms,
+            caller=caller,
+        )
+        return Accepted(_enqueue(tx, run, request, now_ms, limits, key))
+
+
+def rerun_detection(
+    database: Database,
+    run_id: str,
+    source: SourceSpec,
+    caller: str,
+    now_ms: int,
+    limits: Limits,
+    key: RequestKey | None = None,
+) -> Accepted:
+    """A new run of the same request and the same absolute range, on the source as it is now."""
+    with database.write() as tx:
+        if key is not None and (earlier := find_replay(tx, key, now_ms)) is not None:
+            return Accepted(_existing(tx, earlier), replayed=True)
+        old = _existing(tx, run_id)
+        _check_source(tx, old.source)
+        request = replace(
+            from_plain(RunRequest, old.request),
+            run=new_id(now_ms),
+            source=_with_learned_steps(tx, source),
+            accepted_ms=now_ms,
+            deadline_ms=_deadline(now_ms, limits),
+        )
+        run = Run(
+            id=request.run,
+            source=old.source,
+            rule=old.rule,
+            generation=0,
+            state="queued",
+            detector=old.detector,
+            body=old.body,
+            request=to_plain(request),
+            notify=old.notify,
+            after=[],
+            accepted_ms=now_ms,
+            deadline_ms=request.deadline_ms,
+            caller=caller,
+            rerun_of=old.id,
+        )
+        return Accepted(_enqueue(tx, run, request, now_ms, limits, key))
+
+
+def resolve_request(
+    tx: Connection, asked: AskedDetection, now_ms: int, limits: Limits
+) -> RunRequest:
+    """What the steps would be told, without accepting it: generation 0."""
+    if asked.store and not asked.rule:
+        raise RequestError(
+            "rule: name the check, unique in its source, or send store false to judge without "
+            "storing",
+            "/rule",
+        )
+    source = _with_learned_steps(tx, asked.source)
+    known = {metric.metric for metric in metrics_of(tx, source.name)} | set(source.metrics)
+    selected = selected_metrics(asked.metrics, known)
+    start_ms, end_ms = resolve_range(
+        asked.range, source.timezone, coarsest_step(selected, source), now_ms
+    )
+    if end_ms - start_ms > limits.max_range_days * DAY_MS:
+        raise RequestError(
+            f"range: {(end_ms - start_ms) // DAY_MS} days, allowed are {limits.max_range_days}: "
+            "ask for a shorter range",
+            "/range",
+        )
+    detector = detector_with_defaults(asked.detector, selected, source)
+    detector_from_dict(detector)
+    return RunRequest(
+        run=new_id(now_ms),
+        generation=0,
+        source=source,
+        metrics=asked.metrics,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        detector=detector,
+        accepted_ms=now_ms,
+        deadline_ms=_deadline(now_ms, limits),
+        rule=asked.rule,
+        labels=asked.labels,
+        store=asked.store,
+        require_points=asked.require_points,
+        max_series=limits.max_series,
+    )
+
+
+def lane_of(source: str, rule: str | None) -> str | None:
+    """Runs of one rule go one after the other; those that store nothing need no order."""
+    return None if rule is None else f"rule:{source}/{rule}"
+
+
+def _enqueue(
+    tx: Connection,
+    run: Run,
+    request: RunRequest,
+    now_ms: int,
+    limits: Limits,
+    key: RequestKey | None,
+) -> Run:
+    active = count_active(tx, run.source)
+    if active >= limits.max_runs_in_flight:
+        raise LimitError(
+            f"source {run.source} has {active} runs that wait or run, allowed are "
+            f"{limits.max_runs_in_flight}: try again later",
+            _RETRY_AFTER_SECONDS,
+        )
+    generation = next_generation(tx, now_ms)
+    numbered = replace(
+        run,
+        generation=generation,
+        request=to_plain(replace(request, generation=generation)),
+    )
+    insert_run(tx, numbered)
+    lane = lane_of(run.source, run.rule if request.store else None)
+    add_job(
+        tx,
+        NewJob(f"run:{run.id}", "run", run.source, {"run": run.id}, lane, generation),
+        now_ms,
+    )
+    if key is not None:
+        remember(tx, key, "run", run.id, now_ms)
+    return numbered
+
+
+def _existing(tx: Connection, id_: str) -> Run:
+    run = get_run(tx, id_)
+    if run is None:
+        raise UnknownError(f"run {id_} does not exist, or you may not see it")
+    return run
+
+
+def _check_source(tx: Connection, name: str) -> None:
+    if get_source(tx, name) is None:
+        raise UnknownError(f"source {name} does not exist, or you may not see it")
+
+
+def _check_references(tx: Connection, asked: AskedDetection) -> None:
+    known = states_of(tx, asked.after)
+    for number, ingest in enumerate(asked.after):
+        if ingest not in known:
+            raise RequestError(f"after: there is no ingest {ingest}", f"/after/{number}")
+    for number, name in enumerate(asked.notify.get("channels", ())):
+        if get_channel(tx, name) is None:
+            raise RequestError(f"notify: there is no channel {name}", f"/notify/channels/{number}")
+
+
+def _with_learned_steps(tx: Connection, source: SourceSpec) -> SourceSpec:
+    learned = {m.metric: m.step_ms for m in metrics_of(tx, source.name) if m.step_ms}
+    return replace(source, steps_ms={**learned, **source.steps_ms})
+
+
+def _deadline(now_ms: int, limits: Limits) -> int:
+    return now_ms + int(limits.run_deadline_hours * HOUR_MS)

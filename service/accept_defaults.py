@@ -1,0 +1,49 @@
+"""What a request leaves open and the catalog answers: steps, directions, small changes."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from storage.conditions import glob_regex, is_glob
+from storage.source import SourceSpec
+
+# 1001 rows after 28 days of 1000 is no page (design of the detectors).
+MIN_REL_CHANGE = 0.01
+_SMALL_CHANGE_TYPES = ("window", "prophet")
+_GOOD_TO_DIRECTION = {"up": "down", "down": "up"}
+
+
+def selected_metrics(asked: Sequence[str], known: Collection[str]) -> list[str]:
+    """Known names that the names and globs select, and names nobody knows yet."""
+    found = {name for name in asked if not is_glob(name)}
+    for glob in filter(is_glob, asked):
+        pattern = re.compile(glob_regex(glob))
+        found.update(name for name in known if pattern.search(name))
+    return sorted(found)
+
+
+def coarsest_step(selected: Sequence[str], source: SourceSpec) -> int | None:
+    """The longest known step of the selected metrics."""
+    return max(
+        (source.steps_ms[name] for name in selected if name in source.steps_ms), default=None
+    )
+
+
+def detector_with_defaults(
+    detector: Mapping[str, Any], selected: Sequence[str], source: SourceSpec
+) -> dict[str, Any]:
+    """The detector as the steps get it.
+
+    Window and Prophet ignore changes below 1 % unless the caller said which changes are small.
+    When every selected metric declares the same good direction, only the other one is watched;
+    a threshold keeps both, because its bounds say it already.
+    """
+    complete = dict(detector)
+    said_small = {"min_rel_change", "min_abs_change"} & complete.keys()
+    if complete.get("type") in _SMALL_CHANGE_TYPES and not said_small:
+        complete["min_rel_change"] = MIN_REL_CHANGE
+    if complete.get("type") != "threshold" and "direction" not in complete:
+        good = {source.metrics.get(name, {}).get("good") for name in selected}
+        if len(good) == 1 and (watched := _GOOD_TO_DIRECTION.get(str(good.pop()))):
+            complete["direction"] = watched
+    return complete
