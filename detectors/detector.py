@@ -184,7 +184,6 @@ class Detector(ABC):
     def bands(self, frame: Frame) -> Bands:
         """Compute the bands of a frame's series over its judged columns."""
 
-    @abstractmethod
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """How much of a series before `start` the verdicts on [start, end) depend on.
 
@@ -194,6 +193,8 @@ class Detector(ABC):
         step : timedelta
             Distance between the series' points.
         """
+        gap = self.max_gap * step if isinstance(self.max_gap, int) else self.max_gap
+        return (self.consecutive - 1) * (step + gap)
 
     @abstractmethod
     def cost(self, n: int, period: int) -> float:

@@ -1,0 +1,306 @@
+"""The detector Window: its parameters and its bands."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from detectors.bands import Bands
+from detectors.detector import Detector
+from detectors.errors import ParameterError
+from detectors.frame import Frame
+from detectors.grid import Grid
+from detectors.instants import Instant
+from detectors.parameters import (
+    LENGTH_SCHEMA,
+    OPTIONAL_LENGTH_SCHEMA,
+    Length,
+    dump_length,
+    parameter,
+    parse_length,
+    parse_optional_length,
+)
+from detectors.season import Season, key_count, keys_of
+from detectors.series import Floats, Millis
+from detectors.wall_clock import DAY_MS, MINUTE_MS
+from detectors.window.spans import Stepping, spans_of
+from detectors.window.widths import (
+    median_variances,
+    residual_inflations,
+    robust_factors,
+    student_factors,
+)
+
+if TYPE_CHECKING:
+    from detectors.window.kernels import Statistics
+
+_DEFAULT_K = {"z": 3.0, "robust": 3.5, "quantile": 2.0, "pct": 0.0}
+_NUMERICAL_FLOOR = 1e-12
+_FEWEST_POINTS = 10
+_FEWEST_PER_KEY = 3
+_MINUTELY_MS = 15 * MINUTE_MS
+_SLOWER_POINTS = 20
+_WEEKLY_SEASONS = ("day_of_week", "hour_of_week")
+# Work per point against one simple pass, measured at default windows.
+_COST = {"z": 10.0, "robust": 100.0, "quantile": 100.0, "pct": 10.0}
+_MILLISECOND = timedelta(milliseconds=1)
+_LARGEST_TABLED = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window(Detector):
+    """Compare a point with the points of a window before it.
+
+    The baseline of t is [t - window, t - gap); t is never in its own baseline. Bounds of "z" and
+    "robust" are prediction intervals: few points widen them so that noise raises as many false
+    alarms as k normal deviations do.
+
+    Parameters
+    ----------
+    window : duration or count of steps, optional
+        Length of the baseline. Default 28 d for daily data, 7 d for hourly, 24 h for steps up to
+        15 minutes, 20 steps for slower data, 8 weeks with a season of day_of_week or hour_of_week.
+    gap : duration or count of steps
+        How much directly before t is left out.
+    season : "none", "hour_of_day", "day_of_week" or "hour_of_week"
+        Only points with the same key in `timezone` give the centre.
+    spread : "pooled" or "per_key"
+        With a season: one spread from all keys' residuals, or one per key.
+    method : "z", "robust", "pct" or "quantile"
+        z: mean and standard deviation; robust: median and MAD; pct: `centre` +- p %; quantile:
+        median and k times the distances to the 5 % and 95 % quantiles (a side without any width
+        takes the other side's).
+    k : float, optional
+        Width of the band; default 3 for z, 3.5 for robust, 2 for quantile.
+    p : float
+        Half-width of pct in percent of |centre|.
+    centre : "mean" or "median"
+        Centre of pct.
+    min_points : int, optional
+        Default max(10, a quarter of the window), at most the window; 3 same-key points with a
+        season.
+    baseline : "rolling" or "before_range"
+        before_range: one baseline for the whole range, the window before its first step; for
+        what-if questions, as verdicts then depend on the request.
+    step_by : "point" or "day", optional
+        Whether t in the interval above is the point or its local midnight, so that a day's points
+        share one baseline; default day for steps shorter than a day.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is out of range, or `gap` leaves nothing of `window`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from detectors import Series, Window
+    >>> days = np.arange("2026-01-01", "2026-03-02", dtype="datetime64[D]")
+    >>> values = 100 + np.sin(np.arange(60.0))
+    >>> values[-1] = 80
+    >>> result = Window(method="robust").detect(Series(days, values))
+    >>> result.times[result.is_anomaly]
+    array(['2026-03-01T00:00:00.000'], dtype='datetime64[ms]')
+    """
+
+    type: ClassVar[str] = "window"
+
+    window: Length | None = parameter(
+        None,
+        OPTIONAL_LENGTH_SCHEMA,
+        "Length of the baseline, a duration or a number of steps; null chooses by the step.",
+        parse=parse_optional_length,
+        dump=dump_length,
+    )
+    gap: Length = parameter(
+        0,
+        LENGTH_SCHEMA,
+        "How much directly before a point is left out of its baseline.",
+        parse=parse_length,
+        dump=dump_length,
+    )
+    season: Season = parameter(
+        "none",
+        {"type": "string", "enum": ["none", "hour_of_day", "day_of_week", "hour_of_week"]},
+        "Compare only with points of the same hour or day.",
+    )
+    spread: Literal["pooled", "per_key"] = parameter(
+        "pooled",
+        {"type": "string", "enum": ["pooled", "per_key"]},
+        "With a season: one spread for all hours or days, or one for each.",
+    )
+    method: Literal["z", "robust", "pct", "quantile"] = parameter(
+        "z",
+        {"type": "string", "enum": ["z", "robust", "pct", "quantile"]},
+        "How centre and width come from the baseline.",
+    )
+    k: float | None = parameter(
+        None,
+        {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 30},
+        "Width in deviations; null: 3 for z, 3.5 for robust, 2 for quantile.",
+    )
+    p: float = parameter(
+        30.0, {"type": "number", "exclusiveMinimum": 0}, "Half-width of pct in percent."
+    )
+    centre: Literal["mean", "median"] = parameter(
+        "mean", {"type": "string", "enum": ["mean", "median"]}, "Centre of pct."
+    )
+    baseline: Literal["rolling", "before_range"] = parameter(
+        "rolling",
+        {"type": "string", "enum": ["rolling", "before_range"]},
+        "A baseline before each point, or one before the whole range (for what-if questions).",
+    )
+    step_by: Literal["point", "day"] | None = parameter(
+        None,
+        {"type": ["string", "null"], "enum": ["point", "day", None]},
+        "Whether a rolling baseline ends at the point or at its local midnight; null: midnight "
+        "for steps shorter than a day.",
+    )
+
+    def check(self) -> None:
+        """Refuse an empty window and a gap that leaves nothing of it."""
+        if self.window is None:
+            return
+        if self.window in (0, timedelta(0)):
+            raise ParameterError("window", "must be longer than nothing")
+        if type(self.window) is type(self.gap) and not self.gap < self.window:  # type: ignore[operator]
+            raise ParameterError("gap", f"must be shorter than the window, {self.window}")
+
+    def bands(self, frame: Frame) -> Bands:
+        """Turn the statistics of each judged slot's baseline into bands."""
+        found = self._statistics(frame)
+        below, above = self._half_widths(found)
+        floor = _NUMERICAL_FLOOR * found.size
+        if self.method == "quantile":
+            below, above = (
+                np.where(below > floor, below, above),
+                np.where(above > floor, above, below),
+            )
+        insufficient = (found.points < self._fewest_points(frame.grid)) | np.isnan(below + above)
+        return Bands(
+            expected=np.where(insufficient, np.nan, found.centre),
+            lower=found.centre - below,
+            upper=found.centre + above,
+            baseline_size=found.size,
+            insufficient=insufficient,
+            spreadless=np.maximum(below, above) <= floor,
+        )
+
+    def _statistics(self, frame: Frame) -> "Statistics":
+        from detectors.window import kernels  # noqa: PLC0415 - numba is slow to import
+
+        values, keys = frame.baseline_values, self._keys(frame)
+        window = self._window(frame.grid.step_ms)
+        stepping = self._stepping(frame.grid.step_ms)
+        spans = spans_of(frame, window, self.gap, stepping, self.timezone)
+        shape = (len(values), len(spans.first))
+        found = kernels.Statistics(*(np.empty(shape) for _ in kernels.Statistics._fields))
+        baselines = (
+            values,
+            keys,
+            key_count(self.season),
+            keys[frame.judged],
+            spans.first,
+            spans.stop,
+            self._pools,
+        )
+        if self.method == "z" or (self.method == "pct" and self.centre == "mean"):
+            kernels.moments(*baselines, found)
+        else:
+            mode = {"robust": kernels.MAD, "quantile": kernels.QUANTILES}.get(self.method)
+            inflation = residual_inflations(_LARGEST_TABLED)
+            kernels.ranks(*baselines, mode or kernels.CENTRE_ONLY, inflation, found)
+        return found
+
+    def _half_widths(self, found: "Statistics") -> tuple[Floats, Floats]:
+        """Distances of the bounds below and above the centre; NaN where nothing can be said."""
+        if self.method == "pct":
+            half = self.p / 100 * np.abs(found.centre)
+            return half, half
+        k = _DEFAULT_K[self.method] if self.k is None else self.k
+        if self.method == "quantile":
+            return k * found.below, k * found.above
+        half = found.below * (
+            self._student(k, found) if self.method == "z" else self._small_sample(k, found)
+        )
+        return half, half
+
+    def _student(self, k: float, found: "Statistics") -> Floats:
+        factors = student_factors(k, _round_up(found.freedom))[found.freedom.astype(np.int64)]
+        factor: Floats = factors * np.sqrt(1 + 1 / np.maximum(found.points, 1))
+        return factor
+
+    def _small_sample(self, k: float, found: "Statistics") -> Floats:
+        count = found.points.astype(np.int64)
+        if not self._pools:
+            factor: Floats = k * robust_factors(k, _round_up(found.points))[count]
+            return factor
+        # The table's factor is for centre and spread of the same points. The spread of all keys
+        # has as many as its degrees of freedom say, the centre only those of its own key.
+        points = found.freedom.astype(np.int64) + 1
+        largest = _round_up(found.freedom + 1)
+        variances = median_variances(largest)
+        return (
+            k
+            * robust_factors(k, largest)[points]
+            * np.sqrt((1 + variances[count]) / (1 + variances[points]))
+        )
+
+    @property
+    def _pools(self) -> bool:
+        return self.spread == "pooled" and self.season != "none"
+
+    def _keys(self, frame: Frame) -> Millis:
+        if frame.grid.unit == "ms":
+            return keys_of(frame.wall, self.season)
+        return keys_of(frame.wall // DAY_MS * DAY_MS, self.season)
+
+    def _window(self, step_ms: int) -> Length:
+        if self.window is not None:
+            return self.window
+        if self.season in _WEEKLY_SEASONS:
+            return timedelta(weeks=8)
+        if step_ms > DAY_MS:
+            return _SLOWER_POINTS
+        if step_ms == DAY_MS:
+            return timedelta(days=28)
+        return timedelta(hours=24) if step_ms <= _MINUTELY_MS else timedelta(days=7)
+
+    def _stepping(self, step_ms: int) -> Stepping:
+        if self.baseline == "before_range":
+            return "range"
+        # A slot of a day or more is its own midnight.
+        return "point" if step_ms >= DAY_MS or self.step_by == "point" else "day"
+
+    def _fewest_points(self, grid: Grid) -> int:
+        if self.min_points is not None:
+            return self.min_points
+        if self.season != "none":
+            return _FEWEST_PER_KEY
+        window = self._window(grid.step_ms)
+        slots = window if isinstance(window, int) else grid.count(window // _MILLISECOND)
+        return max(1, min(slots, max(_FEWEST_POINTS, slots // 4)))
+
+    def lead_in(self, grid: Grid) -> int:
+        """No run reaches back before a range that is judged by one baseline."""
+        return 0 if self.baseline == "before_range" else super().lead_in(grid)
+
+    def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
+        """Add up lead-in and window, with room for a change of the clocks."""
+        step_ms = step // _MILLISECOND
+        window = self._window(step_ms)
+        length = window * step if isinstance(window, int) else window
+        by_day = self._stepping(step_ms) == "day"
+        room = timedelta(hours=2) if by_day or step_ms >= DAY_MS else timedelta()
+        return super().history(start, end, step) + length + by_day * timedelta(days=1) + room + step
+
+    def cost(self, n: int, period: int) -> float:
+        """Work that grows with the points; the windows' lengths are those of the defaults."""
+        return n * _COST[self.method]
+
+
+def _round_up(counts: Floats) -> int:
+    """Largest count, rounded up so that few different tables are made."""
+    largest = int(counts.max(initial=1.0))
+    return max(_LARGEST_TABLED, 1 << largest.bit_length())
