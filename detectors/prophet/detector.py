@@ -93,6 +93,12 @@ class Prophet(Detector):
 
     type: ClassVar[str] = "prophet"
 
+    min_points: int | None = parameter(
+        None,
+        {"type": ["integer", "null"], "minimum": FEWEST_POINTS},
+        f"Fewest points of history on which a verdict is based, and never less than two of the "
+        f"shortest season; null for {MIN_POINTS}.",
+    )
     growth: Growth = parameter(
         "linear",
         {"type": "string", "enum": ["linear", "flat", "logistic"]},
@@ -141,7 +147,7 @@ class Prophet(Detector):
     )
     refit_every: timedelta = parameter(
         _DAY,
-        {"type": "string", "pattern": "^[0-9]+d$"},
+        {"type": "string", "pattern": r"^[0-9]+\s*[dw]$"},
         "Whole days between refits, which happen at local midnight; counted from a Monday.",
         parse=_parse_days,
         dump=dump_length,
@@ -177,8 +183,6 @@ class Prophet(Detector):
 
     def check(self) -> None:
         """Raise ParameterError where parameters contradict each other."""
-        if self.min_points is not None and self.min_points < FEWEST_POINTS:
-            raise ParameterError("min_points", f"prophet needs at least {FEWEST_POINTS}")
         if self.growth == "logistic" and (self.cap is None or self.cap <= self.floor):
             raise ParameterError("cap", "logistic growth needs a limit above `floor`")
         if self.engine == "direct" and (self.growth == "logistic" or self.mcmc_samples):

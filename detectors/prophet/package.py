@@ -22,9 +22,8 @@ def forecast(design: Design, values: Floats, future: Ints) -> Forecast:
     """Fit every row of ``values``, shape (series, n), and forecast the rows ``future``."""
     expected = np.empty((len(values), len(future)))
     spread = np.empty_like(expected)
-    with _quiet():
-        for k, series in enumerate(values):
-            expected[k], spread[k] = _predict(fit(design, series), design, future)
+    for k, series in enumerate(values):
+        expected[k], spread[k] = predict(fit(design, series), design, future)
     return Forecast(expected, spread)
 
 
@@ -50,12 +49,12 @@ def fit(design: Design, values: Floats) -> Any:
         fitted.add_regressor(
             _regressor(name), prior_scale=model.holidays_prior_scale, standardize=False
         )
-    frame = _frame(design, design.rows)
+    frame = frame_of(design, design.rows)
     frame["y"] = values
     sampling = {"seed": SEED, "show_progress": False} if model.mcmc_samples else {}
     # Stan's files go where they are deleted even when the fit fails; the package alone leaves
     # two of them per fit.
-    with TemporaryDirectory(prefix="prophet-") as folder:
+    with TemporaryDirectory(prefix="prophet-") as folder, quiet():
         try:
             fitted.fit(frame, output_dir=folder, **sampling)
         except (RuntimeError, ValueError) as error:
@@ -83,7 +82,7 @@ def load() -> ModuleType:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Ignore what the package's use of pandas and numpy warns of; its users cannot act on it."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -100,7 +99,8 @@ def _regressor(name: str) -> str:
     return f"on_{name}"
 
 
-def _frame(design: Design, rows: Ints) -> Any:
+def frame_of(design: Design, rows: Ints) -> Any:
+    """Return the rows as the data frame that the package takes, without values."""
     import pandas as pd  # noqa: PLC0415  (comes with the package)
 
     columns: dict[str, Any] = {"ds": design.calendar.local[rows].view("datetime64[ms]")}
@@ -112,7 +112,7 @@ def _frame(design: Design, rows: Ints) -> Any:
     return pd.DataFrame(columns)
 
 
-def _predict(fitted: Any, design: Design, future: Ints) -> tuple[Floats, Floats]:
+def predict(fitted: Any, design: Design, future: Ints) -> tuple[Floats, Floats]:
     """Return expected value and spread of the future rows, over all draws of the parameters.
 
     The package's own ``predict`` is not used: with scaling minmax it multiplies the seasons
@@ -121,9 +121,10 @@ def _predict(fitted: Any, design: Design, future: Ints) -> tuple[Floats, Floats]
     """
     # It sorts its rows by wall time, which repeats an hour when the clocks go back.
     first = np.unique(design.calendar.local[future], return_index=True)[1]
-    frame = fitted.setup_dataframe(_frame(design, future[first]))
-    effects = fitted.make_all_seasonality_features(frame)[0].to_numpy()
-    draws = [_draw(fitted, frame, effects, draw) for draw in range(len(fitted.params["k"]))]
+    with quiet():
+        frame = fitted.setup_dataframe(frame_of(design, future[first]))
+        effects = fitted.make_all_seasonality_features(frame)[0].to_numpy()
+        draws = [_draw(fitted, frame, effects, draw) for draw in range(len(fitted.params["k"]))]
     expected, variance = (np.array(column) for column in zip(*draws, strict=True))
     mean = frame["floor"].to_numpy() + fitted.y_scale * expected.mean(axis=0)
     spread = fitted.y_scale * np.sqrt(variance.mean(axis=0) + expected.var(axis=0))
