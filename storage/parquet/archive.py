@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from storage.archive import Scan, SourceProbe
-from storage.errors import InvalidError
-from storage.parquet import layout, managed, write
+from storage.parquet import external, layout, managed, write
 from storage.parquet.engine import Engine
+from storage.parquet.probe import probe
 from storage.parquet.results import read_results
 from storage.selector import Selector
 from storage.series_key import SeriesKey
@@ -34,10 +34,14 @@ class ParquetArchive:
 
     def scan(self, source: SourceSpec, selector: Selector) -> Scan:
         """Read the selected series once, ordered, newest versions only."""
+        if not source.managed:
+            return external.scan(self._engine, self._connections, source, selector)
         return managed.scan(self._engine, self._root, source.name, selector)
 
     def series(self, source: SourceSpec, selector: Selector) -> Sequence[SeriesKey]:
         """The series that have a point in the range."""
+        if not source.managed:
+            return external.series(self._engine, self._connections, source, selector)
         return managed.series(self._engine, self._root, source.name, selector)
 
     def write_results(self, source: str, run: str, results: pa.Table) -> int:
@@ -50,8 +54,8 @@ class ParquetArchive:
         return read_results(self._engine, self._root, source, rule, start_ms, end_ms)
 
     def probe(self, source: SourceSpec) -> SourceProbe:
-        """Check an external mapping against its table."""
-        raise InvalidError(f"source {source.name}: is managed, there is no table to probe")
+        """Check an external mapping against its table; the SQL, partitions and five points."""
+        return probe(self._engine, self._connections, source)
 
     def compact(self, source: str) -> int:
         """Fold partitions of more than 16 files; returns files removed from reading."""

@@ -152,7 +152,8 @@ def _storage_error(error: duckdb.Error, files: Sequence[Path]) -> StorageError:
         kind = NotFoundError
     if kind is None:
         kind = next((k for t, k in _BY_TYPE if isinstance(error, t)), InvalidError)
-    if kind in (CorruptError, InvalidError, UnreachableError) and not _QUOTED_PATH.search(text):
+    broken = isinstance(error, duckdb.FatalException | duckdb.InternalException)
+    if (broken or kind is CorruptError) and not _QUOTED_PATH.search(text):
         bad = _unreadable(files)
         if bad is not None:
             return CorruptError(f"file {bad}: {text}")

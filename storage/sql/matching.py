@@ -33,7 +33,7 @@ def within(column: exp.Expr, start: int, end: int) -> list[exp.Expr]:
 
 def metric_condition(column: exp.Expr, metrics: Sequence[str]) -> list[exp.Expr]:
     """One of some names or globs; none given asks nothing."""
-    if not metrics:
+    if not metrics or "*" in metrics:
         return []
     names = [text(metric) for metric in metrics if not is_glob(metric)]
     tests: list[exp.Expr] = [
