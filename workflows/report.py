@@ -1,11 +1,21 @@
 """What a run says when it is over: ``report.json``, derived from ``publish.json``."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from storage.objects import Objects
+from workflows.commits import PUBLISH, read_commit, run_root
+from workflows.errors import CommitError
+
+REPORT = "report.json"
+MAX_FAILURES = 100
+
 Outcome = Literal["succeeded", "partial", "failed", "cancelled"]
 
+# series, failed and series_without_points count series; judged, anomalous, no_data and
+# insufficient_history rows; the others anomalies.
 COUNTS = (
     "series",
     "judged",
@@ -43,7 +53,7 @@ class Report:
     causes: Mapping[str, int] = field(default_factory=dict)  # withdrawn and changed, by cause
     ready_at_ms: int | None = None  # when the last series lacking history can be judged
     failures: Sequence[SeriesFailure] = ()  # the first 100
-    error: str = ""  # why the run failed, in plain words
+    error: str = ""  # why the run failed, or judged nothing, in plain words
     pointer: str = ""  # JSON pointer of the request's field at fault, if one is
     changes: str | None = None  # object name
     results: str | None = None  # object name prefix of the per-point results of this run
@@ -75,3 +85,26 @@ class Change:
     reason: str
     episode_start_ms: int
     previous: Mapping[str, object] | None = None  # value, expected, severity ... before a change
+
+
+def change_line(change: Change) -> bytes:
+    """One line of the changes object."""
+    return json.dumps(vars(change), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def read_report(objects: Objects, run: str) -> Report | None:
+    """The report of a run, or None while it is not over."""
+    commit = read_commit(objects, f"{run_root(run)}/{REPORT}")
+    return None if commit is None else commit.read(Report)
+
+
+def read_changes(objects: Objects, report: Report) -> Iterator[Change]:
+    """The changes of a run, by metric, series and time, one at a time."""
+    if report.changes is None:
+        return
+    commit = read_commit(objects, f"{run_root(report.run)}/{PUBLISH}")
+    if commit is None:
+        raise CommitError(f"run {report.run} has a report and no {PUBLISH}")
+    with commit.path(objects, report.changes).open("rb") as lines:
+        for line in lines:
+            yield Change(**json.loads(line))

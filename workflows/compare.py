@@ -1,0 +1,190 @@
+"""publish, before its commit: results against what is stored, written down chunk by chunk."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from storage.index import AnomalyQuery, StoredAnomaly
+from workflows.chunk import CHUNK_COUNTS, Chunk, ChunkRecord, Plan, read_chunk
+from workflows.commits import Attempt, Commit
+from workflows.context import StepContext
+from workflows.episodes import REACH
+from workflows.published import (
+    Piece,
+    PlannedKeys,
+    Published,
+    UsedChunk,
+    pieces,
+    write_line,
+)
+from workflows.reconcile import Reconciled, RunFacts, reconcile
+from workflows.report import COUNTS, MAX_FAILURES, Outcome, SeriesFailure, change_line
+from workflows.request import RequirePoints, RunRequest
+
+DAY_MS = 86_400_000
+SEARCH_PAGE = 1_000
+
+
+@dataclass
+class _Tally:
+    """What is counted over the chunks; small, however many rows there are."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    used: list[UsedChunk] = field(default_factory=list)
+    failures: list[SeriesFailure] = field(default_factory=list)
+    ready_at_ms: int | None = None
+
+    def fail(self, failures: Iterator[SeriesFailure]) -> None:
+        while len(self.failures) < MAX_FAILURES:
+            failure = next(failures, None)
+            if failure is None:
+                return
+            self.failures.append(failure)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares one run's chunks and writes the differences below the attempt's nonce."""
+
+    context: StepContext
+    request: RunRequest
+    plan: Plan
+    keys: PlannedKeys
+    facts: RunFacts
+    attempt: Attempt
+    scratch: Path
+    tally: _Tally = field(default_factory=_Tally)
+
+    def run(self) -> Published:
+        """Compare all chunks that are committed by now."""
+        standing = sum(1 for _ in self._standing()) if self.request.store else 0
+        path = self.scratch / "changes.jsonl"
+        with path.open("wb") as changes:
+            for chunk in self.plan.chunks:
+                self.context.check()
+                self._chunk(chunk, changes)
+        name = self.attempt.put_file("changes.jsonl", path)
+        tally = self.tally
+        counts = {key: tally.counts[key] for key in COUNTS}
+        verified = counts["changed"] + counts["unchanged"] + counts["withdrawn"]
+        counts["unverified"] = max(standing - verified, 0)
+        counts["series"] = self.plan.series
+        outcome, error = outcome_of(counts, self.request.require_points, tally.failures)
+        return Published(
+            run=self.request.run,
+            generation=self.request.generation,
+            outcome=outcome,
+            counts=counts,
+            chunks=tuple(tally.used),
+            causes=dict(tally.causes),
+            ready_at_ms=tally.ready_at_ms,
+            failures=tuple(tally.failures),
+            error=error,
+            changes=name,
+            duplicates=self.plan.duplicates,
+        )
+
+    def _chunk(self, chunk: Chunk, changes: BinaryIO) -> None:
+        found = read_chunk(self.context.objects, self.request.run, chunk.number)
+        if found is None:
+            self.tally.counts["failed"] += chunk.series
+            numbers = range(chunk.first, chunk.first + chunk.series)
+            error = f"chunk {chunk.number} of {len(self.plan.chunks)} has no result"
+            self.tally.fail(self._failures(numbers, [error] * chunk.series))
+            return
+        record, commit = found
+        self._count(record, commit)
+        path = self.scratch / "writes.jsonl"
+        with path.open("wb") as writes:
+            for piece in pieces(commit.path(self.context.objects, record.results)):
+                outcome = self._piece(piece)
+                self.tally.causes.update(outcome.causes)
+                self.tally.counts.update(outcome.counts)
+                changes.writelines(map(change_line, outcome.changes))
+                writes.writelines(map(write_line, outcome.writes))
+        name = None
+        if self.request.store and path.stat().st_size:
+            name = self.attempt.put_file(f"writes-{chunk.number}.jsonl", path)
+        self.tally.used.append(UsedChunk(chunk.number, commit.nonce, name))
+
+    def _count(self, record: ChunkRecord, commit: Commit) -> None:
+        for key in CHUNK_COUNTS:
+            self.tally.counts[key] += record.counts[key]
+        series = pq.read_table(commit.path(self.context.objects, record.series))
+        ready = pc.max(series.column("ready_at")).as_py()
+        if ready is not None:
+            self.tally.ready_at_ms = max(ready, self.tally.ready_at_ms or ready)
+        failed = series.filter(pc.is_valid(series.column("error")))
+        self.tally.fail(
+            self._failures(failed.column("number").to_pylist(), failed.column("error").to_pylist())
+        )
+
+    def _failures(self, numbers: "range | list[int]", errors: list[str]) -> Iterator[SeriesFailure]:
+        some = self.keys.series(numbers[:MAX_FAILURES])
+        for series, error in zip(some, errors, strict=False):
+            yield SeriesFailure(series.id, series.name, error)
+
+    def _piece(self, piece: Piece) -> Reconciled:
+        id_of = self.keys.id_of(piece.numbers)
+        known = list(self._known(list(id_of.values())))
+        number_of = {series: number for number, series in id_of.items()}
+        wanted = {number_of[stored.anomaly.series] for stored in known}
+        wanted.update(np.unique(piece.verdicts.number[piece.verdicts.is_anomaly]).tolist())
+        series = {s.number: s.judged for s in self.keys.series(sorted(wanted))}
+        return reconcile(self.facts, series, piece.verdicts, known)
+
+    def _known(self, ids: list[str]) -> Iterator[StoredAnomaly]:
+        if not self.request.store:
+            return iter(())
+        # An episode may have begun before the range.
+        reach_ms = int(REACH * max(self.plan.steps_ms.values(), default=DAY_MS))
+        start_ms = self.request.start_ms - reach_ms
+        return self.context.index.known_anomalies(
+            self.facts.source, self.facts.rule, ids, start_ms, self.request.end_ms
+        )
+
+    def _standing(self) -> Iterator[str]:
+        """What stands of the rule in the range, of series that the run did not see too."""
+        query = AnomalyQuery(
+            source=self.facts.source,
+            rule=self.facts.rule,
+            metrics=self.request.metrics,
+            labels=self.request.labels,
+            start_ms=self.request.start_ms,
+            end_ms=self.request.end_ms,
+            status="found",
+        )
+        cursor = None
+        while True:
+            page = self.context.index.search_anomalies(query, SEARCH_PAGE, cursor)
+            yield from (anomaly.id for anomaly in page.items)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+
+def outcome_of(
+    counts: dict[str, int], require_points: RequirePoints, failures: list[SeriesFailure]
+) -> tuple[Outcome, str]:
+    """How a run that reached publish ends, and why in plain words."""
+    series, absent = counts["series"], counts["series_without_points"]
+    if series and counts["failed"] == series:
+        return "failed", f"none of {series} series could be judged; {failures[0].error}"
+    missing = f"{absent} of {series} series have no points in the range"
+    if not series:
+        outcome: Outcome = "failed" if require_points == "fail" else "partial"
+        return outcome, "no series with points matches the metrics and labels"
+    if require_points == "fail" and absent:
+        return "failed", missing
+    if not counts["judged"]:
+        return "partial", missing if absent else "no point of the range could be judged"
+    if counts["failed"] or (require_points == "partial" and absent):
+        return "partial", ""
+    return "succeeded", ""
