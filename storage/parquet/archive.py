@@ -1,20 +1,28 @@
 """The archive in a folder of Parquet files: the embedded implementation of `storage.archive`."""
 
+import logging
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 
 from storage.archive import Scan, SourceProbe
+from storage.errors import StorageError
 from storage.parquet import external, layout, managed, write
+from storage.parquet.compaction import GRACE_SECONDS, compact_partition
 from storage.parquet.engine import Engine
+from storage.parquet.layout import Kind
 from storage.parquet.probe import probe
 from storage.parquet.results import read_results
 from storage.selector import Selector
 from storage.series_key import SeriesKey
 from storage.source import SourceSpec
 from storage.translation import system_errors
+
+_log = logging.getLogger(__name__)
 
 
 class ParquetArchive:
@@ -29,7 +37,7 @@ class ParquetArchive:
 
     def write_points(self, source: str, job: str, points: pa.Table) -> int:
         """Store the points of one ingest; the same job again overwrites itself."""
-        write.write_points(self._root, source, job, points)
+        self._fold("points", write.write_points(self._root, source, job, points))
         return int(points.num_rows)
 
     def scan(self, source: SourceSpec, selector: Selector) -> Scan:
@@ -46,7 +54,7 @@ class ParquetArchive:
 
     def write_results(self, source: str, run: str, results: pa.Table) -> int:
         """Store the results of one run; the same run again overwrites itself."""
-        write.write_results(self._root, source, run, results)
+        self._fold("results", write.write_results(self._root, source, run, results))
         return int(results.num_rows)
 
     def read_results(self, source: str, rule: str, start_ms: int, end_ms: int) -> pa.Table:
@@ -59,15 +67,31 @@ class ParquetArchive:
 
     def compact(self, source: str) -> int:
         """Fold partitions of more than 16 files; returns files removed from reading."""
-        return 0
+        return sum(
+            compact_partition(self._engine, kind, folder, GRACE_SECONDS)
+            for kind in layout.KINDS
+            for folder in layout.partitions(self._root, kind, source)
+        )
+
+    def _fold(self, kind: Kind, folders: Sequence[Path]) -> None:
+        """Compact what a write has filled up; the write itself counts already."""
+        for folder in folders:
+            try:
+                compact_partition(self._engine, kind, folder, GRACE_SECONDS)
+            except StorageError as error:
+                _log.warning("partition %s is not compacted: %s", folder.name, error)
+                return
 
     def purge(self, source: str) -> None:
         """Remove what is stored of a managed source."""
-        for kind in ("points", "results"):
+        for kind in layout.KINDS:
             folder = layout.source_folder(self._root, kind, source)
             with system_errors(f"archive folder {folder}"):
-                if folder.exists():
-                    shutil.rmtree(folder)
+                # Gone for readers at once; a purge that is killed is finished by the next one.
+                with suppress(FileNotFoundError):
+                    folder.rename(folder.with_name(f".purged-{os.urandom(8).hex()}"))
+                for purged in folder.parent.glob(".purged-*"):
+                    shutil.rmtree(purged, ignore_errors=True)
 
     def close(self) -> None:
         """Close the engine."""
