@@ -1,0 +1,62 @@
+"""The test of one series in a frame, forgiving about gaps."""
+
+from dataclasses import replace
+from math import trunc
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.frame import Frame
+from detectors.result import Flags
+from detectors.seasonal_esd.chunks import row_chunks
+from detectors.seasonal_esd.gaps import filled_linearly, gaps_are_short, with_season_for
+from detectors.seasonal_esd.hybrid import Criteria, Outcome, merged, run_test
+from detectors.seasonal_esd.limits import limit_of
+from detectors.seasonal_esd.twitter import MAX_ANOMALIES, at_least_one
+from detectors.series import Floats
+from detectors.wall_clock import DAY_MS
+
+if TYPE_CHECKING:
+    from detectors.seasonal_esd.detector import SeasonalESD
+
+
+def outcome_as_given(detector: "SeasonalESD", frame: Frame, row: int) -> Outcome:
+    """Test a series up to the last judged slot; NaN where there is too little history."""
+    n = frame.judged.stop
+    values, usable = frame.values[row, :n], frame.usable[:n]
+    known = ~np.isnan(values)
+    counts = known & usable
+    period, length = detector.period_slots(frame.grid), detector.stretch_slots(frame.grid)
+    if counts.sum() < (detector.min_points or 0) or not gaps_are_short(known, period):
+        return merged([], n)
+    filled = with_season_for(filled_linearly(values, known), known & ~usable, period)
+    criteria = Criteria(period, detector.alpha, detector.direction, fall_back=True)
+    share = at_least_one(detector.max_anomalies, n)
+    parts = []
+    for stretch in row_chunks(n, length):
+        part = _tested(filled, counts, stretch, criteria, share)
+        if part is not None:
+            parts.append(part)
+    outcome = merged(parts, n)
+    if detector.threshold is None or not parts:
+        return outcome
+    limit = limit_of(values[counts], frame.wall[:n][counts] // DAY_MS, detector.threshold)
+    return replace(outcome, member=outcome.member & (filled >= limit))
+
+
+def _tested(
+    filled: Floats, counts: Flags, stretch: slice, criteria: Criteria, share: float
+) -> tuple[slice, Outcome] | None:
+    """Test one stretch between its first and last value; None if it has two periods or less."""
+    there = np.flatnonzero(~np.isnan(filled[stretch]))
+    if len(there) <= 2 * criteria.period:
+        return None
+    inside = slice(stretch.start + int(there[0]), stretch.start + int(there[-1]) + 1)
+    points = int(counts[inside].sum())
+    if points <= 2 * criteria.period:
+        return None
+    # Slots count for the share, points for the most that can be unusual among them.
+    steps = trunc((stretch.stop - stretch.start) * share)
+    steps = max(min(steps, trunc(points * MAX_ANOMALIES)), 1)
+    members_of = None if points == len(there) else counts[inside]
+    return inside, run_test(filled[inside], steps, criteria, members_of)[0]

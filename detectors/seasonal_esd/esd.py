@@ -1,0 +1,107 @@
+"""The extreme Studentised deviate test with median and median distance, over sorted residuals.
+
+What is left after removals from both ends of a sorted array is a slice of it, so each step finds
+its median at once and its median absolute deviation by bisection.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.seasonal_esd.critical import critical_values
+from detectors.seasonal_esd.removal import remove_extremes
+from detectors.series import Floats
+
+Rows = NDArray[np.int64]
+
+_NO_ORDER = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Extremes:
+    """What the test found.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        Rows of the anomalies, in order of removal.
+    scores : ndarray of float64, shape (m,)
+        For the row of step i the largest deviate / critical value of steps i..m, above 1.
+    half_width : float
+        Critical value times scale at the last accepted step, the first if there is none.
+    centre : float
+        Median of what is left.
+    reach : float
+        The same product for what is left; 0 where that has no spread.
+    steps : int
+        Removals tried; fewer than asked for where the spread vanished.
+    """
+
+    rows: Rows
+    scores: Floats
+    half_width: float
+    centre: float
+    reach: float
+    steps: int
+
+
+def find_extremes(
+    residuals: Floats, steps: int, alpha: float, tails: int, nothing: float, *, fall_back: bool
+) -> Extremes:
+    """Test residuals, shape (n,), for up to `steps` extremes.
+
+    Parameters
+    ----------
+    tails : int
+        1 high residuals only, -1 low ones only, 0 both.
+    nothing : float
+        A spread up to this counts as none.
+    fall_back : bool
+        Where the median absolute deviation is exactly 0, go on with the mean one; stop otherwise.
+        One that is only rounding always gives way to the mean one.
+    """
+    n = len(residuals)
+    critical = critical_values(n, steps, alpha, 1 if tails else 2)
+    ordered = np.sort(residuals)
+    deviates, sides = np.empty(steps), np.empty(steps, np.int8)
+    centres, scales = np.empty(steps + 1), np.empty(steps + 1)
+    order = _NO_ORDER
+    made = -1
+    while made < 0:
+        made = remove_extremes(
+            ordered, order, tails, nothing, fall_back, deviates, centres, scales, sides
+        )
+        if made < 0:
+            order = np.argsort(residuals, kind="stable")
+    exceeds = np.flatnonzero(deviates[:made] > critical[:made])
+    accepted = int(exceeds[-1]) + 1 if len(exceeds) else 0
+    last = max(accepted - 1, 0)
+    shares = deviates[:accepted] / critical[:accepted]
+    return Extremes(
+        rows=_removed_rows(residuals, ordered, sides[:accepted]),
+        scores=np.maximum.accumulate(shares[::-1])[::-1],
+        half_width=float(critical[last] * scales[last]),
+        centre=float(centres[accepted]),
+        reach=float(critical[accepted] * scales[accepted]),
+        steps=made,
+    )
+
+
+def _removed_rows(residuals: Floats, ordered: Floats, sides: NDArray[np.int8]) -> Rows:
+    """Rows in order of removal; of equal residuals the first rows."""
+    rows = np.empty(len(sides), np.int64)
+    rows[sides == 1] = _farthest(-residuals, -ordered[::-1], int((sides == 1).sum()))
+    rows[sides == -1] = _farthest(residuals, ordered, int((sides == -1).sum()))
+    return rows
+
+
+def _farthest(residuals: Floats, ordered: Floats, count: int) -> Rows:
+    """Rows of the `count` smallest residuals, ascending, first rows first among equal ones."""
+    if count == 0:
+        return _NO_ORDER
+    limit = ordered[count - 1]
+    certain = np.flatnonzero(residuals < limit)
+    tied = np.flatnonzero(residuals == limit)[: count - len(certain)]
+    certain = certain[np.argsort(residuals[certain], kind="stable")]
+    return np.concatenate([certain, tied])

@@ -1,0 +1,160 @@
+"""Seasonal hybrid ESD: decompose, then test what season and level leave unexplained."""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.result import Flags
+from detectors.seasonal_esd.esd import Extremes, find_extremes
+from detectors.seasonal_esd.stl import periodic_stl
+from detectors.series import Floats
+
+Direction = Literal["both", "up", "down"]
+
+_TAILS = {"both": 0, "up": 1, "down": -1}
+
+# A spread this small beside the values is rounding, not spread.
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """How residuals are tested.
+
+    Attributes
+    ----------
+    period : int
+        Points in one season.
+    alpha : float
+        Significance level.
+    direction : "both", "up" or "down"
+    fall_back : bool
+        Where more than half of the residuals are exactly equal, measure the spread by their mean
+        distance; stop there otherwise, as R does.
+    """
+
+    period: int
+    alpha: float
+    direction: Direction
+    fall_back: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """The outcome for n values in a row; arrays of shape (n,).
+
+    Attributes
+    ----------
+    member : ndarray of bool
+    score : ndarray of float64
+        Above 1 for members, at most 1 for others, 0 on a side that is not watched.
+    expected, expected_trend : ndarray of float64
+        Season plus median, the centre of the test; season plus trend.
+    lower, upper : ndarray of float64
+        `expected` and the half-width of the last accepted step.
+    centre : ndarray of float64
+        Where the score is 0: `expected` plus the median residual of all but the members.
+    spreadless : ndarray of bool
+        Whether all but the members have no spread.
+    """
+
+    member: Flags
+    score: Floats
+    expected: Floats
+    expected_trend: Floats
+    lower: Floats
+    upper: Floats
+    centre: Floats
+    spreadless: Flags
+
+
+def run_test(
+    values: Floats, steps: int, criteria: Criteria, counts: Flags | None = None
+) -> tuple[Outcome, int]:
+    """Decompose finite values, more than two periods of them, and test the residuals.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+    steps : int
+        Most anomalies to look for.
+    criteria : Criteria
+    counts : ndarray of bool, shape (n,), optional
+        Values that take part in the test; the others are compared with its outcome.
+
+    Returns
+    -------
+    outcome : Outcome
+    made : int
+        Removals made; fewer than `steps` where the spread vanished.
+    """
+    seasonal, trend = periodic_stl(values, criteria.period)
+    expected = seasonal + np.median(values)
+    residuals = values - expected
+    nothing = _NOTHING * float(np.abs(values).max())
+    found = find_extremes(
+        residuals if counts is None else residuals[counts],
+        steps, criteria.alpha, _TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
+    )  # fmt: skip
+    member, score = _verdicts(residuals, found, criteria, counts)
+    return Outcome(
+        member=member,
+        score=score,
+        expected=expected,
+        expected_trend=seasonal + trend,
+        lower=expected - found.half_width,
+        upper=expected + found.half_width,
+        centre=expected + found.centre,
+        spreadless=np.full(len(values), found.reach == 0),
+    ), found.steps
+
+
+def _verdicts(
+    residuals: Floats, found: Extremes, criteria: Criteria, counts: Flags | None
+) -> tuple[Flags, Floats]:
+    tails = _TAILS[criteria.direction]
+    distance = residuals - found.centre
+    distance = np.abs(distance) if tails == 0 else np.maximum(tails * distance, 0.0)
+    score = distance / found.reach if found.reach > 0 else np.zeros(len(residuals))
+    rows = found.rows
+    member = np.zeros(len(residuals), bool)
+    if counts is not None:
+        member = ~counts & (score > 1)
+        rows = np.flatnonzero(counts)[rows]
+    score[~member] = np.minimum(score[~member], 1.0)
+    member[rows] = True
+    score[rows] = found.scores
+    return member, score
+
+
+def merged(parts: list[tuple[slice, Outcome]], n: int) -> Outcome:
+    """One outcome for n rows from those of stretches that may overlap.
+
+    A row is a member if any stretch says so, and the first that does speaks for it, else the first
+    that tested it; but `expected_trend` is always the first stretch's. Untested rows are NaN.
+    """
+    numbers = {name: np.full(n, np.nan) for name in ("expected", "lower", "upper", "centre")}
+    trend, score = np.full(n, np.nan), np.full(n, np.nan)
+    member, spreadless = np.zeros(n, bool), np.zeros(n, bool)
+    for rows, part in parts:
+        unknown = np.isnan(trend[rows])
+        speaks = unknown | (part.member & ~member[rows])
+        trend[rows][unknown] = part.expected_trend[unknown]
+        score[rows][speaks] = part.score[speaks]
+        spreadless[rows][speaks] = part.spreadless[speaks]
+        member[rows] |= part.member
+        for name, column in numbers.items():
+            column[rows][speaks] = getattr(part, name)[speaks]
+    return Outcome(
+        member=member, score=score, expected_trend=trend, spreadless=spreadless, **numbers
+    )
+
+
+def spread(outcome: Outcome, slots: NDArray[np.int64], n: int) -> Outcome:
+    """Place an outcome at some of n slots; the others are untested."""
+    out = merged([], n)
+    for item in fields(Outcome):
+        getattr(out, item.name)[slots] = getattr(outcome, item.name)
+    return out
