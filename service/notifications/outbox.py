@@ -1,0 +1,70 @@
+"""The outbox: deliveries wait here with their body fixed, and each has a job in the queue."""
+
+import dataclasses
+
+from sqlalchemy import Connection
+
+from service.database.counters import next_value
+from service.database.deliveries import (
+    Delivery,
+    DeliveryFilter,
+    get_delivery,
+    insert_delivery,
+    list_deliveries,
+    update_delivery,
+)
+from service.database.queue import NewJob, add_job, wake_key
+from service.errors import ConflictError, UnknownError
+from storage.series_key import canonical_id
+
+_PAGE = 500
+
+
+def message_id(run: str, channel: str, event: str) -> str:
+    """The same at every retry, so that receivers can tell a repetition."""
+    return f"msg_{canonical_id('delivery', run, channel, event)}"
+
+
+def next_counter(tx: Connection, channel: str, source: str, rule: str | None) -> int:
+    """Numbers the messages of a (channel, rule): a receiver drops what is older than it has."""
+    return next_value(tx, f"messages:{channel}:{source}/{rule or ''}")
+
+
+def queue_delivery(tx: Connection, delivery: Delivery, now_ms: int) -> bool:
+    """Put a message into the outbox; False when this run said it to this channel before."""
+    if get_delivery(tx, delivery.id) is not None:
+        return False
+    insert_delivery(tx, delivery)
+    add_job(tx, _job(delivery), now_ms)
+    return True
+
+
+def replay_delivery(tx: Connection, id_: str, now_ms: int) -> Delivery:
+    """Send once more, with the same id and body; whatever became of it before."""
+    delivery = get_delivery(tx, id_)
+    if delivery is None:
+        raise UnknownError(f"delivery {id_} does not exist, or you may not see it")
+    if delivery.state == "pending":
+        raise ConflictError(f"delivery {id_} is still being tried")
+    changes = {"state": "pending", "attempts": 0, "next_try_ms": now_ms, "error": ""}
+    update_delivery(tx, id_, **changes)
+    add_job(tx, _job(delivery), now_ms)
+    return dataclasses.replace(delivery, state="pending", attempts=0, next_try_ms=now_ms, error="")
+
+
+def release_held(tx: Connection, channel: str, now_ms: int) -> int:
+    """Try again what was held while the channel was disabled, and what waits for its circuit."""
+    released = 0
+    while held := list_deliveries(tx, DeliveryFilter(state="held", channel=channel), _PAGE):
+        for delivery in held:
+            update_delivery(tx, delivery.id, state="pending", next_try_ms=now_ms)
+            add_job(tx, _job(delivery), now_ms)
+        released += len(held)
+    for delivery in list_deliveries(tx, DeliveryFilter(state="pending", channel=channel), _PAGE):
+        wake_key(tx, now_ms, _job(delivery).dedupe_key)
+    return released
+
+
+def _job(delivery: Delivery) -> NewJob:
+    key = f"delivery:{delivery.id}"
+    return NewJob(key, "delivery", delivery.source, {"delivery": delivery.id})
