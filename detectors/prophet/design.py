@@ -173,6 +173,19 @@ class Design:
         return np.hstack(columns) if columns else np.empty((len(rows), 0))
 
     @property
+    def least_points(self) -> int:
+        """Points without which the shortest season that the step allows cannot be told from noise.
+
+        Two periods and one point: a history of exactly two spans less than the two that ``auto``
+        asks for.
+        """
+        if self.step < DAY_MS and self.model.daily is not False:
+            return 2 * DAY_MS // self.step + 1
+        if self.step < 7 * DAY_MS and self.model.weekly is not False:
+            return 14 * DAY_MS // self.step + 1
+        return 0
+
+    @property
     def trend_scales(self) -> Floats:
         """Prior standard deviations of the trend columns."""
         return np.full(1 if self.model.growth == "flat" else 2, TREND_PRIOR_SCALE)

@@ -42,6 +42,8 @@ from detectors.prophet.schedule import Schedule
 MIN_POINTS = 90
 FEWEST_POINTS = 30
 _DAY = timedelta(days=1)
+# Beyond it a history's range, or a forecast from it, may not be a number.
+_LARGEST = 1e300
 
 _SEASON_SCHEMA = {
     "anyOf": [
@@ -231,6 +233,7 @@ class Prophet(Detector):
                 if design is None:
                     continue
                 history = values[np.ix_(members, before[rows])]
+                members, history = _scalable(members, history)
                 cells = np.ix_(members, judged - frame.judged.start)
                 constant = history.min(axis=1) == history.max(axis=1)
                 size[cells] = np.abs(history).max(axis=1, keepdims=True)
@@ -296,12 +299,10 @@ class Prophet(Detector):
 
     def _design(self, calendar: Calendar, rows: Ints) -> Design | None:
         """Return the design of the history rows, or None where they are too few."""
-        if len(rows) < FEWEST_POINTS:
+        if len(rows) < (self.min_points or MIN_POINTS):
             return None
         design = Design.of(self.model, calendar, rows)
-        shortest = min((season.period_ms for season in design.seasons), default=0)
-        needed = max(self.min_points or MIN_POINTS, 2 * shortest // design.step)
-        return design if len(rows) >= needed else None
+        return design if len(rows) >= design.least_points else None
 
     def _excluded(self, frame: Frame) -> NDArray[np.bool_]:
         # Not `frame.usable`: holidays stay in, as columns.
@@ -310,6 +311,12 @@ class Prophet(Detector):
             first, stop = moment_ms(start, self.timezone), moment_ms(end, self.timezone)
             excluded |= (frame.slot_times >= first) & (frame.slot_times < stop)
         return excluded
+
+
+def _scalable(members: Ints, history: Floats) -> tuple[Ints, Floats]:
+    """Drop the series whose range may overflow."""
+    fits = np.abs(history).max(axis=1) < _LARGEST
+    return members[fits], history[fits]
 
 
 def _alike(values: Floats) -> Iterator[tuple[Ints, Ints]]:
