@@ -6,9 +6,11 @@ WorkflowError
 ├── AlreadyPublishedError  permanent: a run that has committed its publish cannot be cancelled
 ├── CancelledError         permanent: the run was cancelled; the step stops
 ├── DeadlineError          permanent: the run's deadline is past
+├── OrphanedError          permanent: the process that this worker works for is gone
+├── StoppedError           transient: the process was asked to end and finished what it was doing
 └── WorkerLostError        transient: a pool worker died (killed, out of memory)
 
-A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent.
+A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent, 143 stopped.
 """
 
 from typing import ClassVar
@@ -17,6 +19,7 @@ from storage.errors import StorageError
 
 TRANSIENT_EXIT = 75
 PERMANENT_EXIT = 65
+STOPPED_EXIT = 143
 
 
 class WorkflowError(Exception):
@@ -49,6 +52,16 @@ class DeadlineError(WorkflowError):
     """The run's deadline is past."""
 
 
+class OrphanedError(WorkflowError):
+    """The process that this worker works for is gone: it must not commit."""
+
+
+class StoppedError(WorkflowError):
+    """The process was asked to end (SIGTERM); it has finished what it was doing."""
+
+    transient = True
+
+
 class WorkerLostError(WorkflowError):
     """A pool worker died under its task."""
 
@@ -57,6 +70,8 @@ class WorkerLostError(WorkflowError):
 
 def exit_code(error: BaseException) -> int:
     """The exit code of a step that failed: retry or do not."""
+    if isinstance(error, StoppedError):
+        return STOPPED_EXIT
     if isinstance(error, WorkflowError | StorageError):
         return TRANSIENT_EXIT if error.transient else PERMANENT_EXIT
     return TRANSIENT_EXIT if isinstance(error, OSError | MemoryError) else PERMANENT_EXIT

@@ -1,0 +1,208 @@
+"""Runs one step by hand, in a pod or in a pool worker: ``lupus-server step plan RUN``.
+
+Exit codes: 0 ok, 75 transient (try again), 65 permanent, 143 stopped by SIGTERM after finishing
+the series in work. Needs no database and no web framework; detect opens the objects only.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from storage.settings import StorageSettings
+from storage.stores import Stores, open_objects, open_stores
+from workflows.commits import nothing, run_root
+from workflows.context import StepContext
+from workflows.detect import detect
+from workflows.errors import BadRequestError, StoppedError, WorkflowError, exit_code
+from workflows.failure import Failure, LastLines, record_failure
+from workflows.plan import chunks_to_launch, plan
+from workflows.publish import publish
+from workflows.settings import WorkflowSettings
+
+StepName = Literal["plan", "detect", "publish", "ingest"]
+STEPS: tuple[StepName, ...] = ("plan", "detect", "publish", "ingest")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepCall:
+    """One try of one step; ``run`` is the id of a run, or of the job of an ingest."""
+
+    name: StepName
+    run: str
+    chunk: int | None = None
+    attempt: int = 0
+
+    @property
+    def root(self) -> str:
+        """Where everything of the run or the ingest lies."""
+        return f"ingest/{self.run}" if self.name == "ingest" else run_root(self.run)
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """How a try ended. ``chunks`` is how many detect steps a plan leaves to start."""
+
+    exit_code: int = 0
+    kind: str = ""
+    error: str = ""
+    chunks: int = 0
+
+
+@dataclass(frozen=True)
+class StepWorld:
+    """What a process gives to the steps it runs."""
+
+    storage: StorageSettings
+    settings: WorkflowSettings
+    image: str = ""
+    check: Callable[[], None] = nothing
+    processes: int = 1
+
+
+def run_step(call: StepCall, world: StepWorld) -> StepOutcome:
+    """Run a step to its end; a failure is kept beside the run, and told by the outcome."""
+    lines = LastLines()
+    root_logger = logging.getLogger()
+    root_logger.addHandler(lines)
+    try:
+        return StepOutcome(chunks=_run(call, world))
+    except Exception as error:
+        logger.exception("step %s of %s failed", call.name, call.run)
+        outcome = StepOutcome(exit_code(error), type(error).__name__, str(error) or repr(error))
+        _keep(call, world, error, lines.lines)
+        return outcome
+    finally:
+        root_logger.removeHandler(lines)
+
+
+def _run(call: StepCall, world: StepWorld) -> int:
+    with ExitStack() as stack:
+        stores: Stores | None = None
+        if call.name == "detect":
+            objects = open_objects(world.storage.objects)
+        else:
+            stores = stack.enter_context(open_stores(world.storage))
+            objects = stores.objects
+        context = StepContext(
+            objects=objects,
+            settings=world.settings,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+            stores=stores,
+            image=world.image,
+            check=world.check,
+            scratch=world.storage.scratch,
+            processes=world.processes,
+        )
+        return _dispatch(call, context)
+
+
+def _dispatch(call: StepCall, context: StepContext) -> int:
+    if call.name == "plan":
+        return chunks_to_launch(plan(context, call.run, call.attempt))
+    if call.name == "detect":
+        if call.chunk is None:
+            raise BadRequestError("detect needs the number of a chunk")
+        detect(context, call.run, call.chunk, call.attempt)
+    elif call.name == "publish":
+        publish(context, call.run)
+    else:
+        import_module("workflows.ingest").ingest(context, call.run)
+    return 0
+
+
+def _keep(call: StepCall, world: StepWorld, error: Exception, log: tuple[str, ...]) -> None:
+    failure = Failure(
+        step=call.name,
+        attempt=call.attempt,
+        kind=type(error).__name__,
+        message=str(error) or repr(error),
+        transient=exit_code(error) != exit_code(WorkflowError()),
+        at_ms=time.time_ns() // 1_000_000,
+        chunk=call.chunk,
+        pointer=error.pointer if isinstance(error, BadRequestError) else "",
+        log=log,
+    )
+    record_failure(open_objects(world.storage.objects), call.root, failure)
+
+
+def settings_from_environment(
+    environment: Mapping[str, str],
+) -> tuple[StorageSettings, WorkflowSettings]:
+    """Settings of a pod: LUPUS_ARCHIVE, LUPUS_INDEX, LUPUS_OBJECTS and a few sizes."""
+    data = Path(environment.get("LUPUS_DATA") or ".lupus").absolute()
+    scratch = environment.get("LUPUS_SCRATCH")
+    storage = StorageSettings(
+        archive=environment.get("LUPUS_ARCHIVE") or f"file://{data}/archive",
+        index=environment.get("LUPUS_INDEX") or f"sqlite:///{data}/index.db",
+        objects=environment.get("LUPUS_OBJECTS") or f"file://{data}/objects",
+        scratch=Path(scratch) if scratch else None,
+    )
+    defaults = WorkflowSettings()
+    settings = replace(
+        defaults,
+        executor=environment.get("LUPUS_EXECUTOR") or defaults.executor,
+        processes=_number(environment, "LUPUS_PROCESSES", defaults.processes),
+        chunk_seconds=_number(environment, "LUPUS_CHUNK_SECONDS", int(defaults.chunk_seconds)),
+    )
+    return storage, settings
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal():
+        raise BadRequestError(f"{name} is {text!r}; allowed is a whole number")
+    return int(text)
+
+
+class _Stop:
+    """Set by SIGTERM; noticed between blocks and before a commit."""
+
+    asked = False
+
+    def ask(self, _signal: int, _frame: Any) -> None:
+        self.asked = True
+
+    def check(self) -> None:
+        if self.asked:
+            raise StoppedError("asked to end by SIGTERM")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command ``step``; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="lupus-server step", description=__doc__)
+    parser.add_argument("name", choices=STEPS)
+    parser.add_argument("run", help="id of the run, or of the ingest")
+    parser.add_argument("--chunk", type=int)
+    parser.add_argument("--attempt", type=int, default=0, help="tries before this one")
+    parser.add_argument("--chunks-file", type=Path, help="where plan writes how many are left")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop.ask)
+    storage, settings = settings_from_environment(os.environ)
+    world = StepWorld(
+        storage,
+        settings,
+        os.environ.get("LUPUS_IMAGE", ""),
+        stop.check,
+        settings.processes or os.cpu_count() or 1,
+    )
+    name = cast(StepName, given.name)
+    outcome = run_step(StepCall(name, given.run, given.chunk, given.attempt), world)
+    if given.chunks_file and not outcome.exit_code:
+        given.chunks_file.write_text(str(outcome.chunks))
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
