@@ -35,6 +35,8 @@ _REPLACE_OLDER = f"""
     UPDATE anomalies SET {_SET}, version = version + 1 WHERE id = ? AND generation < ?
 """
 _SELECT = f"SELECT {', '.join(_FIELDS)}, version FROM anomalies"
+# Without statistics SQLite would rather scan a source's whole time range than sort a few rows.
+_SELECT_SERIES = f"{_SELECT} INDEXED BY anomalies_by_series"
 
 
 def write(connection: sqlite3.Connection, item: AnomalyWrite) -> bool:
@@ -75,7 +77,7 @@ def known(
 ) -> list[StoredAnomaly]:
     """What is stored of a rule for these series, by series and time."""
     sql = f"""
-        {_SELECT} WHERE source = ? AND rule = ? AND series IN ({marks(series)})
+        {_SELECT_SERIES} WHERE source = ? AND rule = ? AND series IN ({marks(series)})
         AND ts_ms >= ? AND ts_ms < ? ORDER BY series, ts_ms
     """
     rows = connection.execute(sql, (source, rule, *series, start_ms, end_ms))
@@ -90,7 +92,8 @@ def search(
     if cursor is not None:
         ts_ms, id_ = cursors.decode("anomalies", cursor)
         where.add("ts_ms <= ? AND (ts_ms < ? OR id > ?)", ts_ms, ts_ms, id_)
-    sql = f"{_SELECT} WHERE {where} ORDER BY ts_ms DESC, id LIMIT ?"
+    select = _SELECT if query.source is None or query.series is None else _SELECT_SERIES
+    sql = f"{select} WHERE {where} ORDER BY ts_ms DESC, id LIMIT ?"
     rows = connection.execute(sql, (*where.parameters, limit + 1)).fetchall()
     items = [_document(row) for row in rows[:limit]]
     more = len(rows) > limit

@@ -13,14 +13,19 @@ from storage.sqlite.filters import Where
 
 # Entries may arrive in any order: first and last only widen, a newer step replaces an older.
 _PUT = """
-    INSERT INTO series (source, metric, series, labels, step_ms, first_ms, last_ms, sequence)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO series (
+        source, metric, series, labels, step_ms, first_ms, last_ms, sequence, step_sequence
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (source, metric, series) DO UPDATE SET
         first_ms = min(series.first_ms, excluded.first_ms),
         last_ms = max(series.last_ms, excluded.last_ms),
-        step_ms = CASE WHEN excluded.sequence >= series.sequence
-            THEN coalesce(excluded.step_ms, series.step_ms)
-            ELSE coalesce(series.step_ms, excluded.step_ms) END,
+        step_ms = CASE
+            WHEN excluded.step_sequence >= coalesce(series.step_sequence, -1)
+            THEN excluded.step_ms ELSE series.step_ms END,
+        step_sequence = max(
+            coalesce(excluded.step_sequence, series.step_sequence),
+            coalesce(series.step_sequence, excluded.step_sequence)
+        ),
         sequence = max(series.sequence, excluded.sequence)
 """
 _METRICS = """
@@ -70,7 +75,9 @@ def summaries(connection: sqlite3.Connection, source: str) -> dict[str, MetricSu
 def _row(entry: SeriesEntry) -> tuple[str | int | None, ...]:
     labels = json.dumps(dict(entry.labels), ensure_ascii=False, sort_keys=True)
     times = (entry.step_ms, entry.first_ms, entry.last_ms)
-    return (entry.source, entry.metric, entry.series, labels, *times, entry.sequence)
+    step_sequence = None if entry.step_ms is None else entry.sequence
+    key = (entry.source, entry.metric, entry.series)
+    return (*key, labels, *times, entry.sequence, step_sequence)
 
 
 def _document(row: sqlite3.Row) -> SeriesEntry:

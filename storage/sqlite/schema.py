@@ -2,7 +2,8 @@
 
 Arrays of points and bands are packed little-endian 64-bit numbers, NaN for null: a chart reads
 them back without parsing. Anomalies carry two columns that no document shows: ``severity_rank``
-to compare with, and ``version``, which guards updates.
+to compare with, and ``version``, which guards updates. A series remembers in ``step_sequence``
+which entry taught its step, so that entries without one change nothing.
 """
 
 import sqlite3
@@ -38,7 +39,7 @@ _STATEMENTS = (
     """,
     "CREATE INDEX anomalies_by_time ON anomalies (ts_ms DESC, id)",
     "CREATE INDEX anomalies_by_source ON anomalies (source, ts_ms DESC, id)",
-    "CREATE INDEX anomalies_by_rule ON anomalies (source, rule, series, ts_ms)",
+    "CREATE INDEX anomalies_by_series ON anomalies (source, series, rule, ts_ms)",
     "CREATE INDEX anomalies_by_run ON anomalies (run, ts_ms DESC, id)",
     """
     CREATE TABLE points (
@@ -59,7 +60,7 @@ _STATEMENTS = (
     CREATE TABLE series (
         source TEXT NOT NULL, metric TEXT NOT NULL, series TEXT NOT NULL, labels TEXT NOT NULL,
         step_ms INTEGER, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-        sequence INTEGER NOT NULL,
+        sequence INTEGER NOT NULL, step_sequence INTEGER,
         PRIMARY KEY (source, metric, series)
     ) WITHOUT ROWID
     """,

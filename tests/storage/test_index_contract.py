@@ -1,0 +1,472 @@
+"""What every implementation of the index does."""
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.errors import InvalidError
+from storage.index import (
+    Anomaly,
+    AnomalyQuery,
+    AnomalyWrite,
+    Index,
+    MetricSummary,
+    SeriesEntry,
+    WriteOutcome,
+)
+from storage.selector import LabelCondition
+from tests.storage.documents import DAY_MS, anomaly, band, day, entry, new
+from tests.storage.implementations import INDEXES
+
+SPAWN = multiprocessing.get_context("spawn")
+repeatable = settings(
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture(params=INDEXES)
+def implementation(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def index(implementation: str, tmp_path: Path) -> Iterator[Index]:
+    opened = INDEXES[implementation](tmp_path)
+    yield opened
+    opened.close()
+
+
+def stored(index: Index, id_: str) -> Anomaly:
+    index.refresh()
+    found = index.anomaly(id_)
+    assert found is not None
+    return found
+
+
+def version_of(index: Index, document: Anomaly) -> str:
+    index.refresh()
+    series = [document.series]
+    known = index.known_anomalies(document.source, document.rule, series, 0, 10**15)
+    return next(each.version for each in known if each.anomaly.id == document.id)
+
+
+# Guarded writes of anomalies
+
+
+def test_a_document_comes_back_as_it_was_written(index: Index) -> None:
+    document = anomaly(5, labels={"region": 'j"p', "model": "é"}, cause="data", upper=float("nan"))
+    assert index.write_anomalies([new(document)]) == WriteOutcome(1, 0)
+    assert stored(index, document.id) == replace(document, upper=None)
+
+
+def test_infinite_numbers_become_null(index: Index) -> None:
+    index.write_anomalies([new(anomaly(score=float("inf"), lower=float("-inf")))])
+    assert stored(index, anomaly().id).score is None
+    assert stored(index, anomaly().id).lower is None
+
+
+def test_the_same_write_again_changes_nothing(index: Index) -> None:
+    assert index.write_anomalies([new(anomaly())]) == WriteOutcome(1, 0)
+    assert index.write_anomalies([new(anomaly())]) == WriteOutcome(1, 0)
+    assert index.counts()["anomalies"] == 1
+    assert stored(index, anomaly().id) == anomaly()
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["create", "update"])
+@pytest.mark.parametrize("mine", [1, 2, 3])
+def test_on_a_conflict_the_higher_generation_wins(index: Index, mine: int, known: bool) -> None:
+    """Somebody of generation 2 wrote after I had read: I undo nothing of a newer run."""
+    if known:
+        index.write_anomalies([new(anomaly(generation=0))])
+    seen = version_of(index, anomaly()) if known else None
+    other = anomaly(generation=2, status="withdrawn", run="other")
+    index.write_anomalies([AnomalyWrite(other, seen)])
+    outcome = index.write_anomalies([AnomalyWrite(anomaly(generation=mine, value=9.0), seen)])
+    assert outcome == (WriteOutcome(0, 1) if mine < 2 else WriteOutcome(1, 0))
+    after = stored(index, anomaly().id)
+    assert (after.generation, after.status, after.value) == (
+        (3, "found", 9.0) if mine == 3 else (2, "withdrawn", 1.5)
+    )
+
+
+def test_a_current_version_does_not_let_an_old_run_through(index: Index) -> None:
+    """An old run may even have read the newer document before it writes."""
+    index.write_anomalies([new(anomaly(generation=5, status="withdrawn"))])
+    seen = version_of(index, anomaly())
+    outcome = index.write_anomalies([AnomalyWrite(anomaly(generation=4), seen)])
+    assert outcome == WriteOutcome(0, 1)
+    assert stored(index, anomaly().id).status == "withdrawn"
+
+
+def test_a_document_removed_in_between_is_created(index: Index) -> None:
+    index.write_anomalies([new(anomaly())])
+    seen = version_of(index, anomaly())
+    index.purge("s")
+    assert index.write_anomalies([AnomalyWrite(anomaly(generation=2), seen)]).written == 1
+    assert stored(index, anomaly().id).generation == 2
+
+
+def test_people_and_detection_never_write_each_others_fields(index: Index) -> None:
+    index.write_anomalies([new(anomaly(verdict="false", comment="from a run"))])
+    assert stored(index, anomaly().id).verdict == "none"
+    answered = index.set_verdict(anomaly().id, "expected", "a sale", "kim", 77)
+    assert answered == replace(
+        anomaly(), verdict="expected", comment="a sale", verdict_by="kim", verdict_at_ms=77
+    )
+    seen = version_of(index, anomaly())
+    index.write_anomalies([AnomalyWrite(anomaly(generation=2, verdict="none"), seen)])
+    index.write_anomalies([new(anomaly(generation=3))])
+    after = stored(index, anomaly().id)
+    assert (after.generation, after.verdict, after.comment) == (3, "expected", "a sale")
+    assert (after.verdict_by, after.verdict_at_ms) == ("kim", 77)
+
+
+def test_a_verdict_on_nothing_is_none(index: Index) -> None:
+    assert index.set_verdict("0" * 32, "false", "", "kim", 1) is None
+    assert index.anomaly("0" * 32) is None
+
+
+def test_a_version_that_no_index_gave_is_refused(index: Index) -> None:
+    with pytest.raises(InvalidError, match="version"):
+        index.write_anomalies([AnomalyWrite(anomaly(), "x")])
+
+
+def test_known_anomalies_are_of_the_rule_the_series_and_the_half_open_range(index: Index) -> None:
+    wanted = [anomaly(10), anomaly(19, status="withdrawn", cause="data")]
+    others = [anomaly(9), anomaly(20), anomaly(15, rule="x"), anomaly(15, source="y"),
+              anomaly(15, metric="z")]  # fmt: skip
+    index.write_anomalies([new(document) for document in [*others, *wanted]])
+    index.refresh()
+    series = [anomaly().series, *(f"{number:032d}" for number in range(2_500))]
+    known = list(index.known_anomalies("s", "r", series, 10, 20))
+    assert [each.anomaly for each in known] == wanted
+    assert list(index.known_anomalies("s", "r", [], 10, 20)) == []
+
+
+# Search
+
+
+def test_search_is_newest_first_then_by_id(index: Index) -> None:
+    documents = [anomaly(ts, metric=m) for ts in (1, 3, 2) for m in ("b", "a", "c")]
+    index.write_anomalies(new(document) for document in documents)
+    index.refresh()
+    found = list(index.search_anomalies(AnomalyQuery(), 100).items)
+    assert found == sorted(documents, key=lambda each: (-each.ts_ms, each.id))
+
+
+FILTERS: list[tuple[AnomalyQuery, str]] = [
+    (AnomalyQuery(source="t"), "t"),
+    (AnomalyQuery(sources=("t", "u")), "t"),
+    (AnomalyQuery(sources=()), ""),
+    (AnomalyQuery(source="s", sources=("t",)), ""),
+    (AnomalyQuery(rule="x"), "x"),
+    (AnomalyQuery(metrics=("ndcg", "zz")), "n"),
+    (AnomalyQuery(metrics=("re*@1?",)), "g"),
+    (AnomalyQuery(metrics=("a[b]*",)), "k"),
+    (AnomalyQuery(labels={"region": ("tw",)}), "w"),
+    (AnomalyQuery(labels={"region": None}), "o"),
+    (AnomalyQuery(start_ms=100, end_ms=200), "a"),
+    (AnomalyQuery(min_severity="critical"), "c"),
+    (AnomalyQuery(status="withdrawn"), "v"),
+    (AnomalyQuery(run="run-7"), "7"),
+    (AnomalyQuery(series=anomaly(metric="only").series), "y"),
+]
+
+
+@pytest.mark.parametrize(("query", "marks"), FILTERS)
+def test_each_field_of_a_search_must_match(index: Index, query: AnomalyQuery, marks: str) -> None:
+    documents = {
+        "t": anomaly(source="t"),
+        "x": anomaly(rule="x"),
+        "n": anomaly(metric="ndcg"),
+        "g": anomaly(metric="recall@10"),
+        "k": anomaly(metric="a[b]c"),
+        "w": anomaly(labels={"region": "tw"}),
+        "o": anomaly(labels={"model": "1"}),
+        "a": anomaly(199),
+        "e": anomaly(200),
+        "c": anomaly(severity="critical", metric="q1"),
+        "v": anomaly(status="withdrawn", metric="q2"),
+        "7": anomaly(generation=7, metric="q3"),
+        "y": anomaly(metric="only"),
+    }
+    index.write_anomalies(new(document) for document in documents.values())
+    index.refresh()
+    found = {each.id for each in index.search_anomalies(query, 100).items}
+    assert found == {documents[mark].id for mark in marks}
+
+
+def test_search_by_verdict(index: Index) -> None:
+    index.write_anomalies([new(anomaly(1)), new(anomaly(2))])
+    index.set_verdict(anomaly(1).id, "false", "", "kim", 1)
+    index.refresh()
+    page = index.search_anomalies(AnomalyQuery(verdict="false"), 10)
+    assert [each.ts_ms for each in page.items] == [1]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(1, 5))
+@repeatable
+def test_pages_of_any_sizes_give_every_document_once_in_order(
+    index: Index, sizes: list[int], times: int
+) -> None:
+    """Documents that share a time are the hard case, and writes in between come on top."""
+    index.purge("s")
+    documents = [anomaly(n % times, metric=f"m{n}") for n in range(30)]
+    index.write_anomalies(new(document) for document in documents)
+    index.refresh()
+    seen: list[Anomaly] = []
+    cursor = None
+    for turn in range(100):
+        limit = sizes[turn % len(sizes)]
+        page = index.search_anomalies(AnomalyQuery(source="s"), limit, cursor)
+        assert len(page.items) <= limit
+        seen.extend(page.items)
+        index.write_anomalies([new(anomaly(100 + turn, metric="late"))])
+        index.refresh()
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == sorted(documents, key=lambda each: (-each.ts_ms, each.id))
+
+
+label_values = st.sampled_from(["", "jp", "tw", "us", "j'p"])
+conditions = st.dictionaries(
+    st.sampled_from(["region", "model"]),
+    st.none()
+    | st.lists(
+        label_values | label_values.map(lambda value: "!" + value), min_size=1, max_size=3
+    ).map(tuple),
+    max_size=2,
+)
+
+
+def brute_force(labels: dict[str, str], wanted: dict[str, LabelCondition]) -> bool:
+    """The meaning of label conditions, spelled out without the room's own code."""
+    for name, condition in wanted.items():
+        value = labels.get(name, "")
+        if condition is None:
+            if value != "":
+                return False
+            continue
+        if any(word.startswith("!") and value == word[1:] for word in condition):
+            return False
+        plain = [word for word in condition if not word.startswith("!")]
+        if plain and value not in plain:
+            return False
+    return True
+
+
+@given(conditions, st.sampled_from([(), ("m*",), ("m1", "n?"), ("*",)]))
+@repeatable
+def test_label_conditions_and_globs_mean_what_brute_force_says(
+    index: Index, wanted: dict[str, LabelCondition], metrics: tuple[str, ...]
+) -> None:
+    entries = [
+        entry(metric, labels={"region": region, "model": model})
+        for metric in ("m1", "n1", "other")
+        for region in ("", "jp", "tw", "j'p")
+        for model in ("", "us")
+    ]
+    if not index.counts()["series"]:
+        index.put_series(entries)
+        index.write_anomalies(
+            new(anomaly(metric=each.metric, labels=dict(each.labels))) for each in entries
+        )
+        index.refresh()
+    expected = {
+        each.series
+        for each in entries
+        if brute_force(dict(each.labels), wanted)
+        and (not metrics or any(fnmatchcase(each.metric, glob) for glob in metrics))
+    }
+    assert {each.series for each in index.series("s", metrics, wanted).items} == expected
+    query = AnomalyQuery(source="s", metrics=metrics, labels=wanted)
+    assert {each.series for each in index.search_anomalies(query, 100).items} == expected
+
+
+@pytest.mark.parametrize("labels", [{"a-b": None}, {"a": ()}, {"a') OR 1=1 --": ("x",)}])
+def test_conditions_without_meaning_are_refused(
+    index: Index, labels: dict[str, LabelCondition]
+) -> None:
+    with pytest.raises(InvalidError, match="labels"):
+        index.search_anomalies(AnomalyQuery(labels=labels), 10)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "é", "W10", "WyJhbm9tYWxpZXMiLCJ4IiwieCJd", "e30"])
+def test_cursors_of_nobody_are_refused(index: Index, cursor: str) -> None:
+    with pytest.raises(InvalidError, match="cursor"):
+        index.search_anomalies(AnomalyQuery(), 10, cursor)
+
+
+def test_a_cursor_of_another_search_is_refused(index: Index) -> None:
+    index.write_anomalies([new(anomaly(1)), new(anomaly(2))])
+    index.refresh()
+    cursor = index.search_anomalies(AnomalyQuery(), 1).cursor
+    with pytest.raises(InvalidError, match="cursor"):
+        index.series("s", cursor=cursor)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_has_at_least_one_document(index: Index, limit: int) -> None:
+    with pytest.raises(InvalidError, match="limit"):
+        index.search_anomalies(AnomalyQuery(), limit)
+
+
+# Charts and catalog: external versions
+
+
+def test_days_of_points_come_by_series_then_day(index: Index) -> None:
+    days = [day(n, series=series) for series in ("b", "a") for n in (2, 0, 1)]
+    index.put_points(days)
+    index.refresh()
+    start = day(0).ts_ms[0]
+    found = list(index.points("s", ["b", "a", "zz"], start + 1, start + DAY_MS + 1))
+    assert [(each.series, each.day) for each in found] == [
+        ("a", "2026-01-01"),
+        ("a", "2026-01-02"),
+        ("b", "2026-01-01"),
+        ("b", "2026-01-02"),
+    ]
+    assert list(index.points("s", ["a"], start, start)) == []
+    assert len(list(index.points("s", ["a"], start, start + DAY_MS))) == 1
+
+
+@pytest.mark.parametrize(("sequence", "wins"), [(1, False), (2, True), (3, True)])
+def test_a_day_is_replaced_unless_the_stored_one_is_newer(
+    index: Index, sequence: int, wins: bool
+) -> None:
+    index.put_points([day(sequence=2, values=(1.0, None))])
+    index.put_points([day(sequence=sequence, values=(5.0, None, float("nan")))])
+    index.refresh()
+    (found,) = index.points("s", ["q"], 0, 10**13)
+    assert list(found.values) == ([5.0, None, None] if wins else [1.0, None])
+    assert found.sequence == max(sequence, 2)
+    assert len(found.ts_ms) == len(found.values)
+
+
+def test_bands_come_newest_generation_last(index: Index) -> None:
+    index.put_bands([band(3, run="c"), band(1, run="a"), band(2, run="b"), band(9, rule="x")])
+    index.put_bands([band(2, run="c")])
+    index.refresh()
+    assert [each.generation for each in index.bands("s", ["q"], "r")] == [1, 2, 3]
+    assert [each.generation for each in index.bands("s", ["q"], None)] == [1, 2, 3, 9]
+    (last,) = [each for each in index.bands("s", ["q"], "r") if each.run == "c"]
+    assert list(last.expected) == [3.0, None]
+
+
+def test_the_catalog_widens_and_learns(index: Index) -> None:
+    """Entries arrive in any order: the answer is the same."""
+    entries = [
+        entry(sequence=2, first_ms=10, last_ms=20, step_ms=60),
+        entry(sequence=1, first_ms=5, last_ms=7, step_ms=30),
+        entry(sequence=3, first_ms=15, last_ms=30, step_ms=None),
+    ]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        index.purge("s")
+        for position in order:
+            index.put_series([entries[position]])
+        index.refresh()
+        (found,) = index.series("s").items
+        assert (found.first_ms, found.last_ms, found.step_ms) == (5, 30, 60)
+        assert (found.first_ms, found.last_ms, found.sequence) == (5, 30, 3)
+
+
+def test_the_catalog_is_ordered_and_paged(index: Index) -> None:
+    entries = [entry(metric, labels={"n": str(n)}) for metric in ("b", "a") for n in range(7)]
+    index.put_series([*entries, entry(source="other")])
+    index.refresh()
+    seen: list[SeriesEntry] = []
+    cursor = None
+    while True:
+        page = index.series("s", limit=4, cursor=cursor)
+        seen.extend(page.items)
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == sorted(entries, key=lambda each: (each.metric, each.series))
+
+
+def test_metrics_have_their_coarsest_step(index: Index) -> None:
+    index.put_series([
+        entry("a", labels={"x": "1"}, step_ms=60, first_ms=1, last_ms=5),
+        entry("a", labels={"x": "2"}, step_ms=3600, first_ms=0, last_ms=3),
+        entry("b"),
+        entry("a", source="other", step_ms=99_999),
+    ])  # fmt: skip
+    index.refresh()
+    assert index.metrics("s") == {
+        "a": MetricSummary(2, 3600, 0, 5),
+        "b": MetricSummary(1, None, 10, 20),
+    }
+    assert index.metrics("nobody") == {}
+
+
+def test_purge_removes_one_source_only(index: Index) -> None:
+    for source in ("s", "t"):
+        index.write_anomalies(new(anomaly(n, source=source)) for n in range(2_500))
+        index.put_points([day(source=source)])
+        index.put_series([entry(source=source)])
+    index.put_bands([band()])
+    index.refresh()
+    assert index.counts() == {"anomalies": 5_000, "points": 2, "bands": 1, "series": 2}
+    index.purge("s")
+    index.refresh()
+    assert index.counts() == {"anomalies": 2_500, "points": 1, "bands": 0, "series": 1}
+
+
+def test_nothing_to_write_is_fine(index: Index) -> None:
+    assert index.write_anomalies([]) == WriteOutcome(0, 0)
+    index.put_points([])
+    index.put_bands([])
+    index.put_series([])
+
+
+# Several processes
+
+
+def _write(implementation: str, folder: Path, barrier: Barrier, generation: int) -> None:
+    index = INDEXES[implementation](folder)
+    barrier.wait(60)
+    status: Literal["found", "withdrawn"] = "withdrawn" if generation == 2 else "found"
+    for turn in range(20):
+        index.write_anomalies(
+            new(anomaly(turn * 100 + n, generation, status=status)) for n in range(100)
+        )
+        index.put_points([day(sequence=turn * 2 + generation, values=(float(turn),))])
+        index.put_series([entry(sequence=turn, first_ms=turn, last_ms=turn + generation)])
+    index.close()
+
+
+def test_two_processes_write_one_index(implementation: str, tmp_path: Path) -> None:
+    """They open it at once and write the same documents: the newer generation stays."""
+    barrier = SPAWN.Barrier(2)
+    processes = [
+        SPAWN.Process(target=_write, args=(implementation, tmp_path, barrier, generation))
+        for generation in (1, 2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    index = INDEXES[implementation](tmp_path)
+    index.refresh()
+    assert index.counts() == {"anomalies": 2_000, "points": 1, "bands": 0, "series": 1}
+    page = index.search_anomalies(AnomalyQuery(source="s"), 2_000)
+    assert {(each.generation, each.status) for each in page.items} == {(2, "withdrawn")}
+    (points,) = index.points("s", ["q"], 0, 10**13)
+    assert points.sequence == 40
+    (catalog,) = index.series("s").items
+    assert (catalog.first_ms, catalog.last_ms) == (0, 21)
+    index.close()
