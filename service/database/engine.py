@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.database.bell import Bell, asks_to_ring
 from service.errors import DatabaseBusyError, DatabaseError, SettingsError
 
 BUSY_SECONDS = 10.0
@@ -21,6 +22,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.bell = Bell()
         self._writer = engine.execution_options(**{_WRITE_OPTION: True})
 
     @property
@@ -36,7 +38,11 @@ class Database:
         another one wrote in between.
         """
         with _translated(), self._writer.begin() as tx:
+            asks_to_ring(tx)  # what a rolled-back transaction left behind
             yield tx
+            rings = asks_to_ring(tx)
+        if rings:
+            self.bell.ring()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

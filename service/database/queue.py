@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from service.clock import SECOND_MS
 from service.database import tables
+from service.database.bell import ring_after
 from service.errors import LeaseLostError
 from service.identifier import new_id
 
@@ -86,6 +87,7 @@ def add_job(tx: Connection, job: NewJob, now_ms: int, run_at_ms: int | None = No
         "holder": None,
         "error": "",
     }
+    ring_after(tx)
     same = _T.c.dedupe_key == job.dedupe_key
     state = tx.execute(select(_T.c.state).where(same)).scalar_one_or_none()
     if state in LIVE:
@@ -190,12 +192,14 @@ def renew(tx: Connection, jobs: Sequence[Job], now_ms: int, lease_ms: int) -> li
 
 
 def finish(tx: Connection, job: Job) -> None:
-    """The job is done."""
+    """The job is done; the next one of its lane may begin."""
+    ring_after(tx)
     _settle(tx, job, state="done", holder=None, failures=0, error="")
 
 
 def fail(tx: Connection, job: Job, error: str) -> None:
-    """The job is given up."""
+    """The job is given up; the next one of its lane may begin."""
+    ring_after(tx)
     _settle(tx, job, state="failed", holder=None, error=error)
 
 
@@ -239,6 +243,7 @@ def _mine(job: Job) -> tuple[ColumnElement[bool], ...]:
 
 def wake(tx: Connection, now_ms: int, *which: ColumnElement[bool]) -> int:
     """Make queued jobs due now."""
+    ring_after(tx)
     done = tx.execute(
         update(_T).where(_T.c.state == "queued", *which).values(run_at_ms=now_ms, queued_ms=now_ms)
     )

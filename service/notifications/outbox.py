@@ -1,7 +1,5 @@
 """The outbox: deliveries wait here with their body fixed, and each has a job in the queue."""
 
-import dataclasses
-
 from sqlalchemy import Connection
 
 from service.database.counters import next_value
@@ -14,7 +12,6 @@ from service.database.deliveries import (
     update_delivery,
 )
 from service.database.queue import NewJob, add_job, wake_key
-from service.errors import ConflictError, UnknownError
 from storage.series_key import canonical_id
 
 _PAGE = 500
@@ -35,21 +32,8 @@ def queue_delivery(tx: Connection, delivery: Delivery, now_ms: int) -> bool:
     if get_delivery(tx, delivery.id) is not None:
         return False
     insert_delivery(tx, delivery)
-    add_job(tx, _job(delivery), now_ms)
+    addjob_of(tx, job_of(delivery), now_ms)
     return True
-
-
-def replay_delivery(tx: Connection, id_: str, now_ms: int) -> Delivery:
-    """Send once more, with the same id and body; whatever became of it before."""
-    delivery = get_delivery(tx, id_)
-    if delivery is None:
-        raise UnknownError(f"delivery {id_} does not exist, or you may not see it")
-    if delivery.state == "pending":
-        raise ConflictError(f"delivery {id_} is still being tried")
-    changes = {"state": "pending", "attempts": 0, "next_try_ms": now_ms, "error": ""}
-    update_delivery(tx, id_, **changes)
-    add_job(tx, _job(delivery), now_ms)
-    return dataclasses.replace(delivery, state="pending", attempts=0, next_try_ms=now_ms, error="")
 
 
 def release_held(tx: Connection, channel: str, now_ms: int) -> int:
@@ -58,13 +42,14 @@ def release_held(tx: Connection, channel: str, now_ms: int) -> int:
     while held := list_deliveries(tx, DeliveryFilter(state="held", channel=channel), _PAGE):
         for delivery in held:
             update_delivery(tx, delivery.id, state="pending", next_try_ms=now_ms)
-            add_job(tx, _job(delivery), now_ms)
+            addjob_of(tx, job_of(delivery), now_ms)
         released += len(held)
     for delivery in list_deliveries(tx, DeliveryFilter(state="pending", channel=channel), _PAGE):
-        wake_key(tx, now_ms, _job(delivery).dedupe_key)
+        wake_key(tx, now_ms, job_of(delivery).dedupe_key)
     return released
 
 
-def _job(delivery: Delivery) -> NewJob:
+def job_of(delivery: Delivery) -> NewJob:
+    """The job that sends a delivery."""
     key = f"delivery:{delivery.id}"
     return NewJob(key, "delivery", delivery.source, {"delivery": delivery.id})
