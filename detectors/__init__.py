@@ -16,6 +16,8 @@ from detectors.result import Direction, Reason, Result, Severity
 from detectors.series import Series
 
 if TYPE_CHECKING:
+    from detectors.prophet import Prophet
+    from detectors.seasonal_esd import SeasonalESD
     from detectors.threshold import Threshold
     from detectors.window import Window
 
@@ -24,8 +26,10 @@ __all__ = [
     "Direction",
     "InsufficientHistoryError",
     "ParameterError",
+    "Prophet",
     "Reason",
     "Result",
+    "SeasonalESD",
     "Series",
     "SeriesError",
     "Severity",

@@ -16,6 +16,8 @@ from detectors.parameters import parameters_of
 _HOMES = {
     "threshold": ("detectors.threshold", "Threshold"),
     "window": ("detectors.window", "Window"),
+    "prophet": ("detectors.prophet", "Prophet"),
+    "seasonal_esd": ("detectors.seasonal_esd", "SeasonalESD"),
 }
 
 CLASS_MODULES = {class_name: module for module, class_name in _HOMES.values()}

@@ -16,7 +16,7 @@ def gaps_are_short(known: Flags, period: int) -> bool:
 
 def filled_linearly(values: Floats, known: Flags) -> Floats:
     """Values with straight lines over the gaps between known ones, NaN before and after them."""
-    if known.all():
+    if known.all() or not known.any():
         return values
     slots = np.arange(len(values))
     return np.interp(slots, slots[known], values[known], left=np.nan, right=np.nan)
