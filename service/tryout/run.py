@@ -17,7 +17,7 @@ from service.tryout.errors import TryError
 from service.tryout.judge import Finding, judge, with_defaults
 from service.tryout.read import read_table
 from service.tryout.series import cut_series, median_step, span
-from service.tryout.terminal import direction_word, picture, show_table, time_text
+from service.tryout.terminal import direction_word, picture, severity_word, show_table, time_text
 from service.tryout.write import check_ending, write
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -82,8 +82,9 @@ def _show(findings: list[Finding], console: Console, with_time: bool) -> None:
         console.print(findings[0].series.name, style="bold")
         console.print(picture(findings[0], console.width))
         show_table(console, findings, with_time)
+    noun = "anomaly" if total == 1 else "anomalies"
     console.print(
-        f"\n[bold]{total} anomalies[/] in {touched} of {len(findings)} series; "
+        f"\n[bold]{total} {noun}[/] in {touched} of {len(findings)} series; "
         f"{not_judged} points not judged (no data or too little history before them)"
     )
 
@@ -134,7 +135,7 @@ def _as_json(findings: list[Finding], parameters: Mapping[str, Any]) -> dict[str
                 "upper": clean(result.upper[i]),
                 "score": clean(result.score[i]),
                 "direction": direction_word(int(result.direction[i])),
-                "severity": int(result.severity[i]),
+                "severity": severity_word(int(result.severity[i])),
             }
             for i in finding.anomalies
         ]

@@ -1,5 +1,7 @@
 """Findings for a terminal: a table of anomalies and a picture of the worst series."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -9,40 +11,56 @@ from detectors.result import Direction, Severity
 from service.tryout.judge import Finding
 
 HEIGHT = 12
-MOST_ROWS = 30
+MOST_ROWS = 15
 COLORS = {1: "yellow", 2: "dark_orange", 3: "red"}
 
 
+@dataclass(frozen=True)
+class Episode:
+    """Adjacent anomalies of one series on one side; ``worst`` is the row of the highest score."""
+
+    finding: Finding
+    first: int
+    last: int
+    worst: int
+
+
+def episodes(finding: Finding) -> list[Episode]:
+    """Runs of anomalous rows on one side."""
+    rows, direction = finding.anomalies, finding.result.direction
+    if not len(rows):
+        return []
+    cuts = np.flatnonzero((np.diff(rows) > 1) | (np.diff(direction[rows]) != 0)) + 1
+    score = np.nan_to_num(finding.result.score, nan=0.0)
+    return [
+        Episode(finding, int(run[0]), int(run[-1]), int(run[np.argmax(score[run])]))
+        for run in np.split(rows, cuts)
+    ]
+
+
 def show_table(console: Console, findings: list[Finding], with_time: bool) -> None:
-    """Print the anomalies, newest first within a series, at most 30."""
+    """Print one row for each episode, the worst first, at most 15."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (
-        ("when (UTC)", "left"),
-        ("series", "left"),
-        ("value", "right"),
-        ("expected", "right"),
-        ("range", "left"),
-        ("score", "right"),
-        ("severity", "left"),
-    ):
-        table.add_column(name, justify="right" if justify == "right" else "left")
-    rows = [(finding, int(i)) for finding in findings for i in finding.anomalies[::-1]]
-    for finding, i in rows[:MOST_ROWS]:
-        result = finding.result
+    for name in ("when (UTC)", "points", "series", "value", "expected", "range", "severity"):
+        table.add_column(name, justify="right" if name in ("points", "value") else "left")
+    found = [episode for finding in findings for episode in episodes(finding)]
+    found.sort(key=lambda e: -float(np.nan_to_num(e.finding.result.score[e.worst])))
+    for episode in found[:MOST_ROWS]:
+        result, i = episode.finding.result, episode.worst
         code = int(result.severity[i])
         arrow = {1: "↑", -1: "↓"}.get(int(result.direction[i]), " ")
         table.add_row(
-            time_text(result.times[i], with_time),
-            finding.series.name,
+            time_text(result.times[episode.first], with_time),
+            str(episode.last - episode.first + 1),
+            episode.finding.series.name,
             number(result.values[i]),
             number(result.expected[i]),
             f"{number(result.lower[i])} … {number(result.upper[i])}",
-            number(result.score[i]),
-            Text(f"{arrow} {Severity(code).name.lower()}", style=COLORS.get(code, "")),
+            Text(f"{arrow} {severity_word(code)}", style=COLORS.get(code, "")),
         )
     console.print(table)
-    if len(rows) > MOST_ROWS:
-        console.print(f"… and {len(rows) - MOST_ROWS} more; --out FILE.csv has all of them")
+    if len(found) > MOST_ROWS:
+        console.print(f"… and {len(found) - MOST_ROWS} milder; --out FILE.csv has every point")
 
 
 def time_text(time: np.datetime64, with_time: bool) -> str:
@@ -51,8 +69,10 @@ def time_text(time: np.datetime64, with_time: bool) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits; a dash where there is none."""
-    return f"{value:.4g}" if np.isfinite(value) else "–"
+    """Four significant digits, large numbers whole; a dash where there is none."""
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 def picture(finding: Finding, width: int) -> Text:
@@ -90,3 +110,8 @@ def picture(finding: Finding, width: int) -> Text:
 def direction_word(code: int) -> str:
     """``up``, ``down`` or ``none``."""
     return Direction(code).name.lower()
+
+
+def severity_word(code: int) -> str:
+    """``warning``, ``major``, ``critical`` or ``none``."""
+    return Severity(code).name.lower()

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from detectors.result import Direction, Reason, Severity
 from service.tryout.errors import TryError
 from service.tryout.judge import Finding
-from service.tryout.terminal import number, time_text
+from service.tryout.terminal import number, severity_word, time_text
 
 ENDINGS = (".csv", ".parquet", ".png", ".html")
 MOST_CHARTS = 20
@@ -119,7 +119,7 @@ def _anomaly_table(finding: Finding) -> str:
     result = finding.result
     rows = []
     for i in finding.anomalies[::-1][:50]:
-        severity = Severity(int(result.severity[i])).name.lower()
+        severity = severity_word(int(result.severity[i]))
         rows.append(
             f"<tr><td>{time_text(result.times[i], True)}<td class=n>{number(result.values[i])}"
             f"<td class=n>{number(result.lower[i])} … {number(result.upper[i])}"
