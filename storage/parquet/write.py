@@ -34,7 +34,7 @@ LAST_MS = (date.max - layout.EPOCH).days * DAY_MS + DAY_MS - 1
 def write_points(root: Path, source: str, job: str, points: pa.Table) -> list[Path]:
     """Store the points of one ingest; returns the partitions touched."""
     points = _conforming(points, POINT_SCHEMA, ("metric", "ts", "sequence"))
-    if not pc.all(pc.is_finite(points["value"])).as_py():
+    if not pc.all(pc.is_finite(points["value"]), min_count=0).as_py():
         raise InvalidError("value: allowed are finite numbers and null")
     series = identify(source, points["metric"], points["labels"])
     ts = points["ts"].to_numpy()
