@@ -66,10 +66,11 @@ def fit(design: Design, values: Floats) -> Any:
 
 def load() -> ModuleType:
     """Import the package, once and quietly."""
-    # Its import complains about missing plotly, and both log every fit.
+    # Its import complains about missing plotly, and both log every fit. Without any handler
+    # cmdstanpy would set a level and a handler of its own at its first message.
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
+    logging.getLogger("cmdstanpy").addHandler(logging.NullHandler())
     try:
-        import cmdstanpy  # noqa: F401, PLC0415  (it sets its own log level when imported)
         import prophet  # noqa: PLC0415  (optional, and takes a second with pandas)
     except ImportError as error:
         raise DetectorError(
