@@ -27,7 +27,8 @@ def outcome_as_given(detector: "SeasonalESD", frame: Frame, row: int) -> Outcome
     known = ~np.isnan(values)
     counts = known & usable
     period, length = detector.period_slots(frame.grid), detector.stretch_slots(frame.grid)
-    if counts.sum() < (detector.min_points or 0) or not gaps_are_short(known, period):
+    least = max(2 * period + 1, detector.min_points or 0)
+    if counts.sum() < least or not gaps_are_short(known, period):
         return merged([], n)
     filled = with_season_for(filled_linearly(values, known), known & ~usable, period)
     criteria = Criteria(period, detector.alpha, detector.direction, fall_back=True)
