@@ -99,16 +99,16 @@ def infer_grid(epoch_ms: Millis, timezone: str, step_ms: int | None = None) -> G
     wall = to_wall(epoch_ms, timezone)
     time_of_day, local = _time_of_day_ms(epoch_ms, wall)
     if _is_monthly(wall, days):
-        day_of_month = int(_lower_median(_days_of_month(wall))) if len(wall) else 0
+        day_of_month = _lower_median(_days_of_month(wall)) if len(wall) else 0
         return Grid("month", 1, day_of_month * DAY_MS + time_of_day, timezone, local)
-    anchor = int(_lower_median(wall // DAY_MS % days)) if len(wall) else 0
+    anchor = _lower_median(wall // DAY_MS % days) if len(wall) else 0
     return Grid("day", days, anchor * DAY_MS + time_of_day, timezone, local)
 
 
 def _median_step_ms(epoch_ms: Millis) -> int:
     if len(epoch_ms) < 2:
         return DAY_MS
-    median = int(_lower_median(np.diff(epoch_ms)))
+    median = _lower_median(np.diff(epoch_ms))
     nearest = int(_USUAL_STEPS_MS[np.argmin(np.abs(_USUAL_STEPS_MS - median))])
     return nearest if abs(nearest - median) <= 0.02 * nearest else median
 
@@ -117,7 +117,7 @@ def _phase_ms(epoch_ms: Millis, step_ms: int) -> int:
     if not len(epoch_ms):
         return 0
     within = epoch_ms % step_ms
-    phase = int(_lower_median(within))
+    phase = _lower_median(within)
     if within.min() == within.max() or abs((phase + step_ms // 2) % step_ms - step_ms // 2) > (
         step_ms // 4
     ):
@@ -130,9 +130,10 @@ def _time_of_day_ms(epoch_ms: Millis, wall: Millis) -> tuple[int, bool]:
     if not len(wall):
         return 0, True
     local, utc = wall % DAY_MS, epoch_ms % DAY_MS
-    if np.ptp(local) <= np.ptp(utc):
-        return int(_lower_median(local)), True
-    return int(_lower_median(utc)), False
+    usual_local, usual_utc = _lower_median(local), _lower_median(utc)
+    if (local == usual_local).sum() >= (utc == usual_utc).sum():
+        return usual_local, True
+    return usual_utc, False
 
 
 def _is_monthly(wall: Millis, days: int) -> bool:

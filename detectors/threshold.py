@@ -155,18 +155,24 @@ class Threshold(Detector):
         """At least one bound, and every hour's bounds in order."""
         if self.lower is None and self.upper is None and self.season is None:
             raise ParameterError("lower", "give lower, upper or season: there is no bound at all")
-        self._check_order("lower", self.lower, self.upper)
+        self._check_order(self.lower, self.upper, "lower", "upper")
         for key, bounds in (self.season or {}).items():
-            self._check_order(f"season.{key}", bounds.get("lower"), bounds.get("upper"))
+            hours = f"season.{key}"
+            self._check_order(bounds.get("lower"), bounds.get("upper"), hours, hours)
 
-    def _check_order(self, name: str, lower: Bound | None, upper: Bound | None) -> None:
-        lowers, uppers = self._ladder(lower), self._ladder(upper)
-        falling, rising = lowers[~np.isnan(lowers)], uppers[~np.isnan(uppers)]
-        if (np.diff(falling) > 0).any() or (np.diff(rising) < 0).any():
-            raise ParameterError(name, "a worse severity must have a bound farther out")
-        if falling.size and rising.size and falling[0] > rising[0]:
+    def _check_order(
+        self, lower: Bound | None, upper: Bound | None, lower_name: str, upper_name: str
+    ) -> None:
+        inner = []
+        for bound, name, outwards in ((lower, lower_name, -1), (upper, upper_name, 1)):
+            ladder = self._ladder(bound)
+            given = ladder[~np.isnan(ladder)]
+            if (np.diff(given) * outwards < 0).any():
+                raise ParameterError(name, "a worse severity must have a bound farther out")
+            inner += given[:1].tolist()
+        if len(inner) == 2 and inner[0] > inner[1]:
             raise ParameterError(
-                name, f"the lower bound {falling[0]:g} is above the upper bound {rising[0]:g}"
+                lower_name, f"the lower bound {inner[0]:g} is above the upper bound {inner[1]:g}"
             )
 
     def _ladder(self, bound: Bound | None) -> Floats:

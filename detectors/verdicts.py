@@ -87,7 +87,7 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
                 relative = given_score[i, j]
             else:
                 beyond = side * (value - bound) > 0.0
-                relative = (value - centre[i, j]) / (bound - centre[i, j])
+                relative = abs(value - centre[i, j]) / abs(bound - centre[i, j])
             if not watched or not relative > 0.0:  # also NaN: no bound on this side, or no width
                 relative = 0.0
             relative = min(relative, _MAX_SCORE)

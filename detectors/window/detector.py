@@ -26,7 +26,7 @@ from detectors.series import Floats, Millis
 from detectors.wall_clock import DAY_MS, MINUTE_MS
 from detectors.window.spans import Stepping, spans_of
 from detectors.window.widths import (
-    median_variances,
+    pooled_factors,
     residual_inflations,
     robust_factors,
     student_factors,
@@ -236,16 +236,7 @@ class Window(Detector):
         if not self._pools:
             factor: Floats = k * robust_factors(k, _round_up(found.points))[count]
             return factor
-        # The table's factor is for centre and spread of the same points. The spread of all keys
-        # has as many as its degrees of freedom say, the centre only those of its own key.
-        points = found.freedom.astype(np.int64) + 1
-        largest = _round_up(found.freedom + 1)
-        variances = median_variances(largest)
-        return (
-            k
-            * robust_factors(k, largest)[points]
-            * np.sqrt((1 + variances[count]) / (1 + variances[points]))
-        )
+        return k * pooled_factors(k, count, found.freedom.astype(np.int64))
 
     @property
     def _pools(self) -> bool:

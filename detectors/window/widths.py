@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from detectors.series import Floats
+from detectors.series import Millis as Counts
 
 
 @lru_cache(maxsize=256)
@@ -50,12 +51,50 @@ def residual_inflations(largest: int) -> Floats:
     return _frozen(_by_count(np.array(COUNTS), np.array(INFLATIONS), 1.0, largest))
 
 
-@lru_cache(maxsize=16)
-def median_variances(largest: int) -> Floats:
-    """Look up the variance of the median of standard normal values, by their number."""
-    from detectors.window.robust_factors import COUNTS, MEDIAN_VARIANCES  # noqa: PLC0415
+def pooled_factors(k: float, points: Counts, freedom: Counts) -> Floats:
+    """Look up simulated multiples of k for the median of one key and the MAD of all keys.
 
-    return _frozen(_by_count(np.array(COUNTS), np.array(MEDIAN_VARIANCES), 0.0, largest))
+    Parameters
+    ----------
+    k : float
+    points : ndarray of int64
+        Points of the key.
+    freedom : ndarray of int64, same shape
+        Points of all keys less one for each key; with `points` it says how many keys there are.
+
+    Returns
+    -------
+    ndarray of float64, same shape
+        NaN below 3 points.
+    """
+    largest = 1 << int(points.max(initial=256)).bit_length()
+    inverse_keys, logs = _pooled_logs(k, largest)
+    inverse = np.clip((points - 1) / np.maximum(freedom, 1), inverse_keys[0], inverse_keys[-1])
+    right = np.clip(np.searchsorted(inverse_keys, inverse), 1, len(inverse_keys) - 1)
+    left = right - 1
+    share = (inverse - inverse_keys[left]) / (inverse_keys[right] - inverse_keys[left])
+    return np.exp((1 - share) * logs[left, points] + share * logs[right, points])
+
+
+@lru_cache(maxsize=64)
+def _pooled_logs(k: float, largest: int) -> tuple[Floats, Floats]:
+    """1/keys, ascending, and log factors by keys and points."""
+    from detectors.window import robust_factors as table  # noqa: PLC0415
+
+    counts = np.array(table.POOLED_COUNTS)
+    logs = np.array(
+        [
+            _by_count(
+                counts,
+                np.array([np.interp(k, table.DEVIATIONS, np.log(row)) for row in rows]),
+                0.0,
+                largest,
+            )
+            for rows in reversed(table.POOLED_FACTORS)
+        ]
+    )
+    logs[:, :3] = np.nan
+    return _frozen(1 / np.array(table.POOLED_KEYS[::-1])), _frozen(logs)
 
 
 def _by_count(counts: Floats, known: Floats, limit: float, largest: int) -> Floats:

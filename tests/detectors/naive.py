@@ -14,10 +14,10 @@ from detectors import Threshold, Window
 from detectors.calendar import on_holiday
 from detectors.detector import Detector
 from detectors.instants import moment_ms
-from detectors.window.widths import median_variances, residual_inflations, robust_factors
+from detectors.window.widths import pooled_factors, residual_inflations, robust_factors
 
 DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall times have no zone
 ABOVE_ONE = math.nextafter(1.0, 2.0)
 
 
@@ -101,7 +101,7 @@ def _baseline(time: int, detector: Window, step: timedelta) -> Callable[[int], b
 
     t = position(time)
     if step >= DAY or detector.step_by != "point":
-        t = datetime(t.year, t.month, t.day)
+        t = _midnight(t)
     assert detector.window is not None
     back, gap = (
         length * step if isinstance(length, int) else length
@@ -111,7 +111,11 @@ def _baseline(time: int, detector: Window, step: timedelta) -> Callable[[int], b
 
 
 def _dated(position: datetime, step: timedelta) -> datetime:
-    return datetime(position.year, position.month, position.day) if step >= DAY else position
+    return _midnight(position) if step >= DAY else position
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _key(time: int, detector: Window, step: timedelta) -> int:
@@ -186,9 +190,7 @@ def _widths(
         spread = 1.253314 * statistics.fmean(abs(x) for x in residuals)
     if not pooled:
         return (k * float(robust_factors(k, 256)[len(own)]) * spread,) * 2
-    variances = median_variances(256)
-    correction = (1 + variances[len(own)]) / (1 + variances[freedom + 1])
-    factor = float(robust_factors(k, 256)[freedom + 1] * math.sqrt(correction))
+    factor = float(pooled_factors(k, np.array([len(own)]), np.array([freedom]))[0])
     return (k * factor * spread,) * 2
 
 
@@ -221,7 +223,8 @@ def banded(
     if side == {"up": -1, "down": 1}.get(detector.direction):
         return row
     half = half_above if side > 0 else half_below
-    row.score = min(side * (value - expected) / half if half else 0.0, 1e6)
+    distance = side * (value - expected)
+    row.score = min(distance / half if half else distance * math.inf if distance else 0.0, 1e6)
     row.is_anomaly = value > row.upper or value < row.lower
     row.score = max(row.score, ABOVE_ONE) if row.is_anomaly else min(row.score, 1.0)
     if row.is_anomaly:

@@ -23,6 +23,11 @@ METHODS: list[dict[str, Any]] = [
 ]
 
 
+def window(**parameters: Any) -> Window:
+    """A Window of parameters as a request spells them, "28d" for instance."""
+    return Window(**parameters)
+
+
 def check(detector: Window, times: Any, values: Any, step: timedelta) -> None:
     """Compare every row that has a point."""
     result = detector.detect(series(times, values), step=step)
@@ -50,7 +55,7 @@ def _close(result: Any, i: int, row: Row) -> None:
 def test_daily_windows(method: dict[str, Any], direction: Any) -> None:
     values = noise(90) + np.random.default_rng(1).standard_t(2, 90)
     values[[20, 21, 50]] = np.nan
-    detector = Window(window="28d", min_points=4, direction=direction, **method)
+    detector = window(window="28d", min_points=4, direction=direction, **method)
     check(detector, daily(90), values, DAY)
 
 
@@ -60,7 +65,7 @@ def test_weekdays(method: dict[str, Any], spread: Any) -> None:
     times = local_midnights("2026-02-01", 90, BERLIN)
     values = noise(90) + 5 * (np.arange(90) % 7 == 3) + np.random.default_rng(1).standard_t(3, 90)
     keep = np.delete(np.arange(90), [30, 31, 32, 33, 60])
-    detector = Window(
+    detector = window(
         window="6w", season="day_of_week", spread=spread, min_points=3, timezone=BERLIN, **method
     )
     check(detector, times[keep], values[keep], DAY)
@@ -73,16 +78,16 @@ def test_hours_across_a_change_of_clocks(step_by: Any, season: Any) -> None:
     values = noise(len(times)) + np.sin(np.arange(len(times)) * np.pi / 12)
     values[100] += 20
     keep = np.delete(np.arange(len(times)), [40, 41, 42, 150])
-    detector = Window(
+    detector = window(
         window="4d", gap="6h", season=season, step_by=step_by, min_points=3, timezone=BERLIN
     )
     check(detector, times[keep], values[keep], HOUR)
 
 
-@pytest.mark.parametrize("window", [12, "12d"])
+@pytest.mark.parametrize("length", [12, "12d"])
 @pytest.mark.parametrize("gap", [0, 2, "2d"])
-def test_gaps_and_counts(window: Any, gap: Any) -> None:
-    detector = Window(window=window, gap=gap, min_points=5)
+def test_gaps_and_counts(length: Any, gap: Any) -> None:
+    detector = window(window=length, gap=gap, min_points=5)
     check(detector, daily(40), noise(40) * np.linspace(1, 2, 40), DAY)
 
 
@@ -90,7 +95,7 @@ def test_holidays_and_excluded_ranges_are_in_no_baseline() -> None:
     times = local_midnights("2025-12-01", 60, BERLIN)
     values = noise(60)
     values[[24, 25, 31, 40]] = 50
-    detector = Window(
+    detector = window(
         window=20,
         min_points=3,
         holidays="DE",
@@ -112,7 +117,7 @@ def test_baselines_without_spread(change: dict[str, Any], method: dict[str, Any]
 def test_one_baseline_for_the_whole_range() -> None:
     values = noise(60)
     values[50:] += 10
-    detector = Window(window=20, baseline="before_range", min_points=5)
+    detector = window(window=20, baseline="before_range", min_points=5)
     result = detector.detect(series(daily(60), values), int(daily()[45]))
     assert len(set(result.expected.tolist())) == 1
     assert result.expected[0] == pytest.approx(values[25:45].mean())
@@ -128,16 +133,16 @@ def test_one_baseline_for_the_whole_range() -> None:
         min_size=1,
         max_size=40,
     ),
-    window=st.integers(2, 15),
+    length=st.integers(2, 15),
     gap=st.integers(0, 1),
     method=st.sampled_from(METHODS),
     season=st.sampled_from(["none", "day_of_week"]),
     spread=st.sampled_from(["pooled", "per_key"]),
 )
 def test_anything(
-    values: list[float], window: int, gap: int, method: Any, season: Any, spread: Any
+    values: list[float], length: int, gap: int, method: Any, season: Any, spread: Any
 ) -> None:
-    detector = Window(window=window, gap=gap, season=season, spread=spread, min_points=3, **method)
+    detector = window(window=length, gap=gap, season=season, spread=spread, min_points=3, **method)
     found = detector.detect(series(daily(len(values)), values), step=DAY)
     rows = naive.window(daily(len(values)).tolist(), values, detector, DAY)
     for i, row in enumerate(rows):
