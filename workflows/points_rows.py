@@ -1,0 +1,122 @@
+"""Points of a payload, from what was written to what is stored.
+
+Readers of every format make :class:`RawPoints`; :func:`validate` checks every row of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from storage.archive import POINT_SCHEMA
+from storage.errors import InvalidError
+from storage.series_key import SeriesKey
+from workflows.ingest_rejection import RowErrors
+from workflows.points_days import PointRows
+
+# A time outside is a wrong unit or a typing error, not a measurement.
+FIRST_MS = -2_208_988_800_000  # 1900-01-01
+LAST_MS = 7_258_118_400_000  # 2200-01-01
+
+VALUE_ALLOWED = "allowed are finite numbers and null"
+
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RawPoints:
+    """Rows as they were written; a row's series is one of ``spellings``, by number.
+
+    ``value`` is NaN for null and for what was refused already; times likewise 0.
+    """
+
+    spellings: Sequence[tuple[str, Mapping[str, str]]]
+    spelling: Longs
+    ts: Longs
+    value: npt.NDArray[np.float64]
+    refused: npt.NDArray[np.bool_]  # rows with an error noted by the reader
+
+
+@dataclass(frozen=True, eq=False)
+class ValidPoints:
+    """Points that may be stored, sorted by series and time; a NaN value is a tombstone."""
+
+    keys: Sequence[SeriesKey]
+    rows: PointRows
+
+    def __len__(self) -> int:
+        return len(self.rows.ts)
+
+    def table(self, sequence: int) -> pa.Table:
+        """The rows in the archive's columns (POINT_SCHEMA)."""
+        number, value = pa.array(self.rows.number), self.rows.value
+        metrics = pa.array([key.metric for key in self.keys], pa.string())
+        labels = pa.array([key.labels for key in self.keys], POINT_SCHEMA.field("labels").type)
+        columns = [
+            metrics.take(number),
+            labels.take(number),
+            pa.array(self.rows.ts),
+            pa.array(value, mask=np.isnan(value)),
+            pa.repeat(pa.scalar(sequence, pa.int64()), len(value)),
+        ]
+        return pa.table(columns, schema=POINT_SCHEMA)
+
+
+def validate(source: str, raw: RawPoints, errors: RowErrors) -> ValidPoints:
+    """Check metric, labels, time and doubles of every row; raise when anything was wrong."""
+    keys, number_of = _keys(source, raw, errors)
+    number = number_of[raw.spelling]
+    far = ~raw.refused & ((raw.ts < FIRST_MS) | (raw.ts >= LAST_MS))
+    errors.add(np.flatnonzero(far), "time", "allowed are the years 1900 to 2199")
+    order = _order(number, raw.ts)
+    _refuse_doubles(number, raw, order, (number < 0) | raw.refused | far, errors)
+    errors.check()
+    return ValidPoints(
+        keys, PointRows(number[order].astype(np.int32), raw.ts[order], raw.value[order])
+    )
+
+
+def _keys(source: str, raw: RawPoints, errors: RowErrors) -> tuple[list[SeriesKey], Longs]:
+    """The series in order, and the number of each spelling's; -1 where it is refused."""
+    checked: list[SeriesKey | None] = []
+    for place, (metric, labels) in enumerate(raw.spellings):
+        try:
+            checked.append(SeriesKey.of(source, metric, labels))
+        except InvalidError as error:
+            checked.append(None)
+            column = "metric" if str(error).startswith("metric") else "labels"
+            errors.add(np.flatnonzero(raw.spelling == place), column, str(error))
+    known = {key for key in checked if key is not None}
+    keys = sorted(known, key=lambda key: (key.metric, key.id))
+    number_of = {key: number for number, key in enumerate(keys)}
+    numbers = [-1 if key is None else number_of[key] for key in checked]
+    return keys, np.array([*numbers, -1], np.int64)
+
+
+def _order(number: Longs, ts: Longs) -> Longs:
+    """Row numbers by (series, time); rows with the same both keep their order."""
+    if not len(ts):
+        return np.empty(0, np.int64)
+    step = np.diff(number)
+    if ((step > 0) | ((step == 0) & (np.diff(ts) > 0))).all():
+        return np.arange(len(ts))
+    return np.lexsort((ts, number))
+
+
+def _refuse_doubles(
+    number: Longs,
+    raw: RawPoints,
+    order: Longs,
+    refused: npt.NDArray[np.bool_],
+    errors: RowErrors,
+) -> None:
+    before, after = order[:-1], order[1:]
+    same = (number[before] == number[after]) & (raw.ts[before] == raw.ts[after])
+    same &= ~refused[before] & ~refused[after]
+    double = np.sort(after[same])
+    if not len(double):
+        return
+    first = dict(zip(after[same].tolist(), before[same].tolist(), strict=True))
+    errors.add(double, "time", lambda row: f"row {first[row] + 1} has the same series and time")
