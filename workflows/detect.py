@@ -29,7 +29,7 @@ from workflows.chunk import (
 from workflows.commits import Commit, check_cancelled
 from workflows.context import StepContext
 from workflows.errors import CommitError
-from workflows.inputs import GROUP_POINTS, Ints, SeriesBlock, open_writer, split
+from workflows.inputs import Ints, SeriesBlock, open_writer, split
 from workflows.readiness import Readiness
 from workflows.request import RunRequest
 from workflows.verdicts import Judge
@@ -74,12 +74,13 @@ def _judge(
     detector = detector_from_dict(dict(request.detector))
     judge = Judge(detector, request.start_ms, request.end_ms, Readiness(detector))
     declared = {} if request.source.managed else request.source.steps_ms
+    rows = max(1, context.settings.group_points >> attempt)
     counts = dict.fromkeys(CHUNK_COUNTS, 0)
     with (
         open_writer(results, CHUNK_RESULT_SCHEMA) as result_rows,
         open_writer(series, CHUNK_SERIES_SCHEMA) as series_rows,
     ):
-        for block, step_ms in inputs.blocks(max(1, GROUP_POINTS >> attempt), declared):
+        for block, step_ms in inputs.blocks(rows, declared):
             context.check()
             check_cancelled(context.objects, request.run)
             found, told = judge.judge(block, step_ms)

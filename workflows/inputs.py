@@ -18,7 +18,6 @@ from workflows.packing import RowGroup
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-GROUP_POINTS = 1_000_000
 GROUP_SECONDS = 2.0  # so that chunks can be cut finely, and a stop is obeyed soon
 FILE_GROUPS = 4  # a detect step verifies whole files, so they stay small
 
@@ -55,7 +54,7 @@ class SeriesBlock:
         )
 
 
-def blocks(batches: Iterable[pa.RecordBatch], rows: int = GROUP_POINTS) -> Iterator[SeriesBlock]:
+def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[SeriesBlock]:
     """Whole series in blocks of about ``rows`` rows; a longer series is a block of its own."""
     pending: list[pa.RecordBatch] = []
     held = 0
@@ -135,7 +134,9 @@ class InputWriter:
         spent = np.cumsum(seconds)
         pieces = max(1, int(np.ceil(spent[-1] / GROUP_SECONDS)))
         marks = spent[-1] * np.arange(1, pieces) / pieces
-        cuts = np.unique(np.concatenate([[0], np.searchsorted(spent, marks), [len(spent)]]))
+        cuts = np.unique(
+            np.concatenate([[0], np.searchsorted(spent, marks, side="right"), [len(spent)]])
+        )
         bounds = np.append(block.starts, len(block.rows))
         for begin, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
             low, high = int(bounds[begin]), int(bounds[end])

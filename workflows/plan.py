@@ -25,7 +25,6 @@ from workflows.request import RunRequest
 from workflows.settings import WorkflowSettings
 from workflows.spacing import Spacing, known_steps, read_start_ms
 
-LOCAL_CHUNK_SECONDS = 2.0  # smaller chunks are not worth another process of the local pool
 CHUNKS_PER_PROCESS = 2
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def _make(context: StepContext, run: str) -> Plan:
     facts = _KeyFacts.of(len(scan.keys))
     with tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
         with InputWriter(attempt, Path(scratch)) as writer:
-            for block in blocks(scan.batches):
+            for block in blocks(scan.batches, context.settings.group_points):
                 context.check()
                 facts.note(block)
                 writer.write(block, spacing.seconds(detector, block))
@@ -79,7 +78,7 @@ def _make(context: StepContext, run: str) -> Plan:
         end_ms=request.end_ms,
         chunks=chunks,
         keys=keys,
-        steps_ms=spacing.steps_ms,
+        steps_ms=spacing.of({key.metric for key in scan.keys}),
         duplicates=scan.duplicates.rows,
     )
     logger.info(
@@ -117,7 +116,7 @@ def _cut(groups: list[RowGroup], settings: WorkflowSettings) -> tuple[Chunk, ...
     wanted = math.ceil(total / settings.chunk_seconds)
     if settings.executor == "local":
         processes = settings.processes or os.cpu_count() or 1
-        worth = int(total / LOCAL_CHUNK_SECONDS)
+        worth = int(total / settings.local_chunk_seconds)
         wanted = max(wanted, min(worth, CHUNKS_PER_PROCESS * processes))
     return pack(groups, wanted, settings.max_chunks, settings.max_chunk_points)
 

@@ -10,6 +10,8 @@ class WorkflowSettings:
     executor: str = "local"  # local | argo | auto (the last two later)
     processes: int = 0  # of the local pool; 0 = one per core
     chunk_seconds: float = 300.0  # work per chunk that plan aims at
+    local_chunk_seconds: float = 2.0  # the least work worth another process of the local pool
+    group_points: int = 1_000_000  # of a row group of the inputs; a detector gets one at a time
     max_chunks: int = 500
     max_chunk_points: int = 20_000_000
     task_timeout_seconds: float = 3600.0

@@ -1,6 +1,6 @@
 """How far apart the points of each metric are: known to the source, or seen in its first series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -56,6 +56,10 @@ class Spacing:
     keys: Sequence[SeriesKey]
     timezone: str
     steps_ms: dict[str, int] = field(default_factory=dict)
+
+    def of(self, metrics: Collection[str]) -> Mapping[str, int]:
+        """Steps of these metrics, where they are known or were seen."""
+        return {metric: step for metric, step in self.steps_ms.items() if metric in metrics}
 
     def seconds(self, detector: Detector, block: SeriesBlock) -> Floats:
         """Expected core-seconds of each series of a block, shape (series,)."""
