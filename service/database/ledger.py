@@ -1,13 +1,14 @@
 """The ledger: what was said about which anomaly, so that nothing is said twice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from service.database import tables
 
 _T = tables.ledger
+_LIST_LENGTH = 500  # databases limit how long a list in a query is
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,12 @@ class Said:
     channel: str
     anomaly: str
     transition: int
-    status: str  # found | withdrawn
-    episode: str
+    status: str  # found | withdrawn | ended (of the episode, told at its last anomaly)
+    source: str
+    rule: str
+    series: str
+    ts_ms: int
+    episode_ms: int
     severity: str
     delivery: str
     run: str
@@ -32,27 +37,41 @@ def record_said(tx: Connection, said: Iterable[Said]) -> None:
         tx.execute(insert(_T), rows)
 
 
-def said_of_anomalies(tx: Connection, channel: str, anomalies: list[str]) -> list[Said]:
-    """What the channel was told about these anomalies, oldest transition first."""
+def said_of_series(
+    tx: Connection, channel: str, source: str, rule: str, series: Sequence[str]
+) -> list[Said]:
+    """What the channel was told about these series by a rule, by series and time."""
     found: list[Said] = []
-    for start in range(0, len(anomalies), 500):  # databases limit the length of a list
+    for start in range(0, len(series), _LIST_LENGTH):
         query = (
             select(_T)
-            .where(_T.c.channel == channel, _T.c.anomaly.in_(anomalies[start : start + 500]))
-            .order_by(_T.c.anomaly, _T.c.transition)
+            .where(
+                _T.c.channel == channel,
+                _T.c.source == source,
+                _T.c.rule == rule,
+                _T.c.series.in_(series[start : start + _LIST_LENGTH]),
+            )
+            .order_by(_T.c.series, _T.c.ts_ms, _T.c.anomaly, _T.c.transition)
         )
         found.extend(Said(**row._asdict()) for row in tx.execute(query))
     return found
 
 
-def said_of_episodes(tx: Connection, channel: str, episodes: list[str]) -> list[Said]:
-    """What the channel was told about these episodes, oldest first."""
-    found: list[Said] = []
-    for start in range(0, len(episodes), 500):
-        query = (
-            select(_T)
-            .where(_T.c.channel == channel, _T.c.episode.in_(episodes[start : start + 500]))
-            .order_by(_T.c.said_ms, _T.c.transition)
+def said_since(tx: Connection, channel: str, source: str, rule: str, since_ms: int) -> list[Said]:
+    """What the channel was told by a rule about times from ``since_ms`` on."""
+    query = (
+        select(_T)
+        .where(
+            _T.c.channel == channel,
+            _T.c.source == source,
+            _T.c.rule == rule,
+            _T.c.ts_ms >= since_ms,
         )
-        found.extend(Said(**row._asdict()) for row in tx.execute(query))
-    return found
+        .order_by(_T.c.series, _T.c.ts_ms, _T.c.anomaly, _T.c.transition)
+    )
+    return [Said(**row._asdict()) for row in tx.execute(query)]
+
+
+def forget_said(tx: Connection, before_ms: int) -> int:
+    """Remove what was said before a time."""
+    return tx.execute(delete(_T).where(_T.c.said_ms < before_ms)).rowcount

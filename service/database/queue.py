@@ -181,14 +181,20 @@ def _take(
     return None if row is None else Job(**row._asdict())
 
 
-def renew(tx: Connection, jobs: Sequence[Job], now_ms: int, lease_ms: int) -> list[Job]:
+def renew(tx: Connection, jobs: Sequence[Job], until_ms: int) -> list[Job]:
     """Prolong leases; returns those that are lost."""
     lost = []
     for job in jobs:
-        done = tx.execute(update(_T).where(*_mine(job)).values(lease_until_ms=now_ms + lease_ms))
+        done = tx.execute(update(_T).where(*_mine(job)).values(lease_until_ms=until_ms))
         if done.rowcount != 1:
             lost.append(job)
     return lost
+
+
+def renew_held(tx: Connection, holder: str, until_ms: int) -> None:
+    """Show that a launcher lives, to who looks for abandoned jobs."""
+    waiting = and_(_T.c.holder == holder, _T.c.state == "queued")
+    tx.execute(update(_T).where(waiting).values(lease_until_ms=until_ms))
 
 
 def finish(tx: Connection, job: Job) -> None:
@@ -265,11 +271,9 @@ def wake_source(tx: Connection, now_ms: int, kind: str, source: str) -> int:
     return wake(tx, now_ms, _T.c.kind == kind, _T.c.source == source)
 
 
-def count_held(tx: Connection, kind: str, holder: str) -> int:
-    """How many jobs of a kind a launcher carries."""
-    query = select(func.count()).where(
-        _T.c.kind == kind, _T.c.state.in_(LIVE), _T.c.holder == holder
-    )
+def count_held(tx: Connection, holder: str) -> int:
+    """How many jobs a launcher carries."""
+    query = select(func.count()).where(_T.c.state.in_(LIVE), _T.c.holder == holder)
     return int(tx.execute(query).scalar_one())
 
 

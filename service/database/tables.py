@@ -193,13 +193,18 @@ ledger = Table(
     Column("channel", String(63), primary_key=True),
     Column("anomaly", String(32), primary_key=True),
     Column("transition", Integer, primary_key=True),
-    Column("status", String(16), nullable=False),  # found | withdrawn: what was said
-    Column("episode", String(64), nullable=False),  # series and start of the episode spoken of
+    Column("status", String(16), nullable=False),  # found | withdrawn | ended: what was said
+    Column("source", String(63), nullable=False),
+    Column("rule", String(200), nullable=False),
+    Column("series", String(32), nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("episode_ms", BigInteger, nullable=False),  # start of the episode spoken of
     Column("severity", String(16), nullable=False),
     Column("delivery", String(40), nullable=False),
     Column("run", String(26), nullable=False),
     Column("said_ms", BigInteger, nullable=False),
-    Index(None, "channel", "episode"),
+    Index(None, "channel", "source", "rule", "series"),
+    Index(None, "said_ms"),
 )
 
 tokens = Table(

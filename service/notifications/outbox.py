@@ -32,7 +32,7 @@ def queue_delivery(tx: Connection, delivery: Delivery, now_ms: int) -> bool:
     if get_delivery(tx, delivery.id) is not None:
         return False
     insert_delivery(tx, delivery)
-    addjob_of(tx, job_of(delivery), now_ms)
+    add_job(tx, job_of(delivery), now_ms)
     return True
 
 
@@ -42,7 +42,7 @@ def release_held(tx: Connection, channel: str, now_ms: int) -> int:
     while held := list_deliveries(tx, DeliveryFilter(state="held", channel=channel), _PAGE):
         for delivery in held:
             update_delivery(tx, delivery.id, state="pending", next_try_ms=now_ms)
-            addjob_of(tx, job_of(delivery), now_ms)
+            add_job(tx, job_of(delivery), now_ms)
         released += len(held)
     for delivery in list_deliveries(tx, DeliveryFilter(state="pending", channel=channel), _PAGE):
         wake_key(tx, now_ms, job_of(delivery).dedupe_key)

@@ -149,7 +149,11 @@ def upgrade() -> None:
         sa.Column("anomaly", sa.String(length=32), nullable=False),
         sa.Column("transition", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("episode", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=63), nullable=False),
+        sa.Column("rule", sa.String(length=200), nullable=False),
+        sa.Column("series", sa.String(length=32), nullable=False),
+        sa.Column("ts_ms", sa.BigInteger(), nullable=False),
+        sa.Column("episode_ms", sa.BigInteger(), nullable=False),
         sa.Column("severity", sa.String(length=16), nullable=False),
         sa.Column("delivery", sa.String(length=40), nullable=False),
         sa.Column("run", sa.String(length=26), nullable=False),
@@ -157,8 +161,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", "anomaly", "transition", name=op.f("pk_ledger")),
     )
     op.create_index(
-        op.f("ix_ledger_channel_episode"), "ledger", ["channel", "episode"], unique=False
+        op.f("ix_ledger_channel_source_rule_series"),
+        "ledger",
+        ["channel", "source", "rule", "series"],
+        unique=False,
     )
+    op.create_index(op.f("ix_ledger_said_ms"), "ledger", ["said_ms"], unique=False)
     op.create_table(
         "metrics",
         sa.Column("source", sa.String(length=63), nullable=False),

@@ -1,0 +1,70 @@
+"""Cleans up: what runs left behind, payloads that were never accepted, old records."""
+
+import logging
+
+from service.clock import DAY_MS
+from service.database import retention
+from service.database.idempotency import forget_old
+from service.database.ingests import get_ingest
+from service.database.ledger import forget_said
+from service.database.queue import Job, finish, forget_ended, put_back
+from service.database.runs import ENDED, uncleaned_runs, update_run
+from service.identifier import made_ms
+from service.worker.parts import WorkerParts
+
+_AT_ONCE = 200
+_ORPHAN_MS = DAY_MS  # an upload that takes longer than this is not waited for
+logger = logging.getLogger(__name__)
+
+
+def tick_compaction(parts: WorkerParts, job: Job) -> None:
+    """Fold the partitions of a source that have many files."""
+    removed = parts.stores.archive.compact(job.source)
+    with parts.database.write() as tx:
+        finish(tx, job)
+    if removed:
+        logger.info("archive of %s: %d files folded", job.source, removed)
+
+
+def tick_janitor(parts: WorkerParts, job: Job) -> None:
+    """Everything that is due, then sleep; each piece can be done again."""
+    now_ms = parts.clock.now_ms()
+    _remove_run_folders(parts, now_ms)
+    _remove_ingest_folders(parts, now_ms)
+    rows_before_ms = now_ms - parts.settings.retention_rows_ms
+    with parts.database.write() as tx:
+        forget_old(tx, now_ms)
+        forget_ended(tx, now_ms - parts.settings.retention_runs_ms)
+        forget_said(tx, rows_before_ms)
+        retention.forget_rows(tx, rows_before_ms)
+        put_back(tx, job, now_ms, parts.settings.janitor_ms)
+
+
+def _remove_run_folders(parts: WorkerParts, now_ms: int) -> None:
+    before_ms = now_ms - parts.settings.retention_runs_ms
+    while True:
+        with parts.database.read() as tx:
+            runs = uncleaned_runs(tx, before_ms, _AT_ONCE)
+        for run in runs:
+            parts.stores.objects.delete_prefix(f"runs/{run}/")
+        with parts.database.write() as tx:
+            for run in runs:
+                update_run(tx, run, states=ENDED, cleaned_ms=now_ms)
+        if len(runs) < _AT_ONCE:
+            return
+
+
+def _remove_ingest_folders(parts: WorkerParts, now_ms: int) -> None:
+    """Payloads nobody accepted within a day, and those whose ingest ended long ago."""
+    names = parts.stores.objects.names("ingest/")
+    for ingest_id in sorted({name.split("/")[1] for name in names}):
+        with parts.database.read() as tx:
+            ingest = get_ingest(tx, ingest_id)
+        if ingest is None:
+            old = made_ms(ingest_id) < now_ms - _ORPHAN_MS
+        else:
+            old = (
+                ingest.ended and (ingest.ended_ms or 0) < now_ms - parts.settings.retention_runs_ms
+            )
+        if old:
+            parts.stores.objects.delete_prefix(f"ingest/{ingest_id}/")

@@ -1,0 +1,148 @@
+"""The worker: threads that lease jobs and tick them, and one that keeps the leases."""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+
+from service.database.leases import release_held
+from service.database.queue import (
+    Job,
+    Leaser,
+    NewJob,
+    add_job,
+    count_held,
+    lease,
+    put_back,
+    wake_held,
+)
+from service.errors import DatabaseError, LeaseLostError
+from service.worker.delivery_tick import tick_delivery
+from service.worker.identity import process_identity
+from service.worker.janitor import tick_compaction, tick_janitor
+from service.worker.leases import Leases
+from service.worker.parts import WorkerParts
+from service.worker.run_tick import tick_run
+
+Tick = Callable[[WorkerParts, Job], None]
+# What a launcher carries: such a job is started only while it has a free slot.
+CARRIED = ("run",)
+TICKS: Mapping[str, Tick] = {
+    "run": tick_run,
+    "delivery": tick_delivery,
+    "compact": tick_compaction,
+    "janitor": tick_janitor,
+}
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """All threads of one process. Any number of them may work at one queue."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._identity = process_identity()
+        self._stopping = threading.Event()
+        self._leases = Leases(parts.database, parts.clock, parts.settings, parts.holder)
+        groups = [("steps", CARRIED), ("chores", ("compact", "janitor"))]
+        groups += [(f"delivery-{n}", ("delivery",)) for n in range(parts.settings.delivery_threads)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(name, kinds), name=name, daemon=True)
+            for name, kinds in groups
+        ]
+        self._threads += [
+            threading.Thread(target=self._keep, name="leases", daemon=True),
+            threading.Thread(target=self._listen, name="launcher", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Take over what dead workers left, then work."""
+        now_ms = self._parts.clock.now_ms()
+        with self._parts.database.write() as tx:
+            add_job(tx, NewJob("janitor", "janitor", ""), now_ms)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Lease nothing more, let ticks end, and let go of what the launcher carries."""
+        self._stopping.set()
+        self._parts.database.bell.ring()
+        for thread in self._threads:
+            thread.join(self._parts.settings.drain_seconds)
+        with self._parts.database.write() as tx:
+            release_held(tx, self._parts.holder, self._parts.clock.now_ms())
+
+    def _work(self, name: str, kinds: Collection[str]) -> None:
+        leaser = Leaser(f"{self._identity}/{name}", self._parts.holder)
+        bell = self._parts.database.bell
+        source = ""
+        while not self._stopping.is_set():
+            rung = bell.count
+            job = self._lease(leaser, kinds, source)
+            if job is None:
+                bell.wait(rung, self._parts.settings.poll_ms / 1000)
+            else:
+                source = job.source
+                self._tick(job)
+
+    def _lease(self, leaser: Leaser, kinds: Collection[str], source: str) -> Job | None:
+        settings = self._parts.settings
+        try:
+            with self._parts.database.write() as tx:
+                held_only: Collection[str] = ()
+                if kinds == CARRIED and count_held(tx, leaser.holder) >= settings.slots:
+                    held_only = CARRIED
+                return lease(
+                    tx,
+                    leaser,
+                    kinds,
+                    self._parts.clock.now_ms(),
+                    settings.lease_ms,
+                    source,
+                    held_only,
+                )
+        except DatabaseError as error:
+            logger.warning("the queue cannot be read: %s", error)
+            return None
+
+    def _tick(self, job: Job) -> None:
+        try:
+            with self._leases.keeping(job):
+                TICKS[job.kind](self._parts, job)
+        except LeaseLostError as error:
+            logger.warning("%s; what was done is discarded", error)
+        except Exception as error:
+            logger.exception("job %s: the tick failed", job.dedupe_key)
+            self._try_later(job, error)
+
+    def _try_later(self, job: Job, error: Exception) -> None:
+        """What is held stays held: its launcher may be working at it."""
+        settings = self._parts.settings
+        delay_ms = settings.backoff_ms(job.failures)
+        if job.holder is not None:
+            delay_ms = min(delay_ms, settings.lease_ms // 3)  # else it would seem abandoned
+        told = f"{type(error).__name__}: {error}"
+        try:
+            with self._parts.database.write() as tx:
+                put_back(tx, job, self._parts.clock.now_ms(), delay_ms, job.holder, told)
+        except (LeaseLostError, DatabaseError) as second:
+            logger.warning("job %s: %s", job.dedupe_key, second)  # its lease will run out
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                self._leases.renew_mine()
+                self._leases.release_lost()
+            except DatabaseError as error:
+                logger.warning("leases cannot be kept: %s", error)
+            if self._stopping.wait(self._parts.settings.lease_ms / 3000):
+                return
+
+    def _listen(self) -> None:
+        """Look at once at what the launcher ended."""
+        while not self._stopping.is_set():
+            try:
+                if self._parts.launcher.wait(1.0) and not self._stopping.is_set():
+                    with self._parts.database.write() as tx:
+                        wake_held(tx, self._parts.clock.now_ms(), self._parts.holder)
+            except DatabaseError as error:
+                logger.warning("the queue cannot be written: %s", error)

@@ -1,0 +1,40 @@
+"""What a worker works with: opened by the process that starts it, and closed by it."""
+
+from dataclasses import dataclass, field
+
+import httpx2
+
+from service.clock import Clock
+from service.database.engine import Database
+from service.secret_box import SecretBox
+from service.worker.settings import WorkerSettings
+from storage.stores import Stores
+from workflows.context import StepContext
+from workflows.launcher import Launcher
+from workflows.settings import WorkflowSettings
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """Database, stores, launcher and the way out."""
+
+    database: Database
+    stores: Stores
+    launcher: Launcher
+    clock: Clock
+    box: SecretBox
+    client: httpx2.Client  # that of `service/notifications/transport.py`
+    holder: str  # names the launcher: workers that share it share its runs
+    public_url: str = ""
+    steps: WorkflowSettings = field(default_factory=WorkflowSettings)
+    settings: WorkerSettings = field(default_factory=WorkerSettings)
+
+    @property
+    def context(self) -> StepContext:
+        """The world of the few things that a worker does to a run by itself."""
+        return StepContext(
+            objects=self.stores.objects,
+            settings=self.steps,
+            now_ms=self.clock.now_ms,
+            stores=self.stores,
+        )

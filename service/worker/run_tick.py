@@ -1,0 +1,206 @@
+"""One look at one run: start it, watch it, try it again, close it.
+
+Truth is in the run's commits; the launcher only says whether somebody works at it.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from service.clock import HOUR_MS, SECOND_MS
+from service.database.ingests import states_of
+from service.database.queue import Job, finish, put_back
+from service.database.runs import Run, get_run, update_run
+from service.notifications.speak import Ending, speak_of_end, speak_of_start
+from service.worker.parts import WorkerParts
+from storage.errors import StorageError
+from workflows.codec import from_plain, to_plain
+from workflows.context import write_request
+from workflows.errors import BadRequestError, CancelledError, DeadlineError, WorkflowError
+from workflows.launcher import Launched
+from workflows.publish import publish_failure
+from workflows.report import Report, read_changes
+from workflows.request import RunRequest
+from workflows.status import RunStatus, read_status, run_failures
+
+_WAIT_FOR_INGEST_MS = 1 * SECOND_MS
+logger = logging.getLogger(__name__)
+
+
+def tick_run(parts: WorkerParts, job: Job) -> None:
+    """Look once at the run of a job and settle the job."""
+    with parts.database.read() as tx:
+        run = get_run(tx, str(job.payload["run"]))
+    if run is None or run.ended:
+        with parts.database.write() as tx:
+            finish(tx, job)
+        return
+    _RunTick(parts, job, run, parts.clock.now_ms()).go()
+
+
+@dataclass(frozen=True)
+class _RunTick:
+    parts: WorkerParts
+    job: Job
+    run: Run
+    now_ms: int
+
+    def go(self) -> None:
+        if self.run.state == "queued":
+            self._begin()
+            return
+        status = read_status(self.parts.stores.objects, self.run.id)
+        if status.report is not None:
+            self._close(status.report.outcome, status.report)
+        elif status.cancelled:
+            self.parts.launcher.cancel(self.run.id)
+            self._close("cancelled", None)
+        elif self.now_ms >= self.run.deadline_ms and not status.published:
+            self._give_up(DeadlineError(self._deadline_text()))
+        else:
+            self._watch(status)
+
+    def _begin(self) -> None:
+        """Start when what it waits for is there."""
+        waiting, error = self._awaited()
+        if not error and self.now_ms >= self.run.deadline_ms:
+            error = self._deadline_text()
+        if error:
+            self._close("failed", None, error, "/after" if waiting else "")
+        elif waiting:
+            with self.parts.database.write() as tx:
+                put_back(tx, self.job, self.now_ms, _WAIT_FOR_INGEST_MS)
+        else:
+            self._start()
+
+    def _awaited(self) -> tuple[bool, str]:
+        """Whether an ingest is still awaited, and the error when one can not succeed any more."""
+        with self.parts.database.read() as tx:
+            states = states_of(tx, self.run.after)
+        for ingest in self.run.after:
+            state = states.get(ingest, "unknown")
+            if state in ("failed", "unknown"):
+                return True, f"ingest {ingest}, which this run was to come after, is {state}"
+        return any(state != "succeeded" for state in states.values()), ""
+
+    def _start(self) -> None:
+        """The state first, then the work: who is killed in between finds the attempt absent."""
+        with self.parts.database.write() as tx:
+            started = update_run(
+                tx,
+                self.run.id,
+                states=("queued",),
+                state="running",
+                started_ms=self.now_ms,
+                attempt=1,
+                progress={"stage": "waiting"},
+            )
+            if not started:  # cancelled in the meantime
+                finish(tx, self.job)
+                return
+            speak_of_start(tx, self.parts.public_url, self.run, self.now_ms)
+            self._hold(tx)
+        self._launch(1)
+
+    def _watch(self, status: RunStatus) -> None:
+        launched = self.parts.launcher.look(self.run.id, self.run.attempt)
+        if launched.state == "ended":
+            self._ended(status, launched)
+            return
+        with self.parts.database.write() as tx:
+            state = "publishing" if status.published else "running"
+            progress = to_plain(launched.progress)
+            if (state, progress) != (self.run.state, self.run.progress):
+                update_run(tx, self.run.id, state=state, progress=progress)
+            self._hold(tx)
+        if launched.state == "absent":
+            self._launch(self.run.attempt)
+
+    def _ended(self, status: RunStatus, launched: Launched) -> None:
+        """An attempt ended without a report."""
+        if not launched.transient and not status.published:
+            self._give_up(self._reason(launched))
+            return
+        reason = launched.error or "the attempt ended without a report"
+        logger.warning("run %s: attempt %d: %s", self.run.id, self.run.attempt, reason)
+        if status.published and self.now_ms >= self.run.deadline_ms:
+            self._close("failed", None, f"published, but not to the end: {reason}")
+            return
+        with self.parts.database.write() as tx:
+            update_run(
+                tx,
+                self.run.id,
+                attempt=self.run.attempt + 1,
+                progress={"stage": "waiting", "message": reason},
+                state="publishing" if status.published else "running",
+            )
+            delay_ms = self.parts.settings.backoff_ms(self.run.attempt - 1)
+            put_back(tx, self.job, self.now_ms, delay_ms, error=reason)
+
+    def _reason(self, launched: Launched) -> WorkflowError:
+        """The last failure as its step told it, with the field at fault."""
+        lasting = [
+            failure
+            for failure in run_failures(self.parts.stores.objects, self.run.id)
+            if not failure.transient
+        ]
+        if lasting and lasting[-1].pointer:
+            return BadRequestError(lasting[-1].message, lasting[-1].pointer)
+        return WorkflowError(launched.error or "the run failed and did not say why")
+
+    def _give_up(self, error: WorkflowError) -> None:
+        """Commit the failure first: then no late attempt can publish."""
+        self.parts.launcher.cancel(self.run.id)
+        write_request(self.parts.stores.objects, self._request)
+        try:
+            report = publish_failure(self.parts.context, self.run.id, error)
+        except CancelledError:
+            self._close("cancelled", None)
+        else:
+            self._close(report.outcome, report)
+
+    def _close(
+        self, outcome: str, report: Report | None, error: str = "", pointer: str = ""
+    ) -> None:
+        """The end of the run, its messages and its job, in one transaction."""
+        ending = Ending(outcome, report, error or (report.error if report else ""))
+        changes = []
+        if report is not None:
+            changes = list(read_changes(self.parts.stores.objects, report))
+        with self.parts.database.write() as tx:
+            notified = speak_of_end(
+                tx, self.parts.public_url, self.run, ending, changes, self.now_ms
+            )
+            update_run(
+                tx,
+                self.run.id,
+                state=outcome,
+                # A clock that stepped back must not end a run before it began.
+                ended_ms=max(self.now_ms, self.run.started_ms or self.run.accepted_ms),
+                report=None if report is None else to_plain(report),
+                error=ending.error,
+                pointer=pointer or (report.pointer if report else ""),
+                notified=notified,
+                progress={**(self.run.progress or {}), "stage": "done", "message": ""},
+            )
+            finish(tx, self.job)
+        logger.info("run %s: %s", self.run.id, outcome)
+
+    def _hold(self, tx: Connection) -> None:
+        put_back(tx, self.job, self.now_ms, self.parts.settings.look_ms, self.parts.holder)
+
+    def _launch(self, attempt: int) -> None:
+        """Again is a no-op; the next look finds absent what could not be launched."""
+        try:
+            self.parts.launcher.launch(self._request, attempt)
+        except StorageError as error:
+            logger.warning("run %s: attempt %d not launched: %s", self.run.id, attempt, error)
+
+    @property
+    def _request(self) -> RunRequest:
+        return from_plain(RunRequest, self.run.request)
+
+    def _deadline_text(self) -> str:
+        hours = (self.run.deadline_ms - self.run.accepted_ms) / HOUR_MS
+        return f"the run was not over {hours:g} hours after it was accepted"
