@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from storage.index import AnomalyQuery, StoredAnomaly
 from workflows.chunk import CHUNK_COUNTS, Chunk, ChunkRecord, Plan, read_chunk
-from workflows.commits import Attempt, Commit
+from workflows.commits import Attempt, Commit, run_root
 from workflows.context import StepContext
 from workflows.episodes import REACH
+from workflows.failure import read_failures
 from workflows.published import (
     Piece,
     PlannedKeys,
@@ -97,6 +98,7 @@ class Comparison:
             self.tally.counts["failed"] += chunk.series
             numbers = range(chunk.first, chunk.first + chunk.series)
             error = f"chunk {chunk.number} of {len(self.plan.chunks)} has no result"
+            error += self._last_words(chunk)
             self.tally.fail(self._failures(numbers, [error] * chunk.series))
             return
         record, commit = found
@@ -113,6 +115,11 @@ class Comparison:
         if self.request.store and path.stat().st_size:
             name = self.attempt.put_file(f"writes-{chunk.number}.jsonl", path)
         self.tally.used.append(UsedChunk(chunk.number, commit.nonce, name))
+
+    def _last_words(self, chunk: Chunk) -> str:
+        failures = read_failures(self.context.objects, run_root(self.request.run))
+        said = [failure.message for failure in failures if failure.chunk == chunk.number]
+        return f": {said[-1]}" if said else ""
 
     def _count(self, record: ChunkRecord, commit: Commit) -> None:
         for key in CHUNK_COUNTS:

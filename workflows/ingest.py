@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.index import MetricSummary
+from storage.objects import Objects
+from workflows.codec import dump, load
 from workflows.commits import nothing
 from workflows.context import StepContext
 from workflows.ingest_index import Projection
 from workflows.ingest_rejection import RowErrors
 from workflows.points_payload import payload, read_payload
 from workflows.points_rows import ValidPoints, validate
-from workflows.request import IngestRequest
+from workflows.request import REQUEST_FORMAT, IngestRequest
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +72,22 @@ def ingest(
     )
     logger.info("ingest %s: %d points of %d series", request.job, done.points, done.series)
     return done
+
+
+def ingest_job(context: StepContext, job: str) -> Ingested:
+    """The step: the ingest whose request lies in the objects."""
+    request = load(IngestRequest, context.objects.get(ingest_request_name(job)), REQUEST_FORMAT)
+    return ingest(context, request)
+
+
+def write_ingest_request(objects: Objects, request: IngestRequest) -> None:
+    """Put the request where the step finds it; the same request again is a no-op."""
+    objects.put(ingest_request_name(request.job), dump(request, REQUEST_FORMAT))
+
+
+def ingest_request_name(job: str) -> str:
+    """Where the request of an ingest lies in the objects."""
+    return f"ingest/{job}/request.json"
 
 
 def read_points(context: StepContext, request: IngestRequest) -> ValidPoints:

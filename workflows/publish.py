@@ -14,7 +14,8 @@ from workflows.chunk import Plan, read_plan
 from workflows.commits import PUBLISH, Commit, is_cancelled, read_commit, run_root
 from workflows.compare import Comparison
 from workflows.context import StepContext
-from workflows.errors import BadRequestError, CancelledError, CommitError
+from workflows.errors import CancelledError, CommitError
+from workflows.failure import Failure, read_failures
 from workflows.published import PlannedKeys, Published
 from workflows.reconcile import RunFacts
 from workflows.report import COUNTS, REPORT, Report, read_report
@@ -31,15 +32,16 @@ def publish(context: StepContext, run: str) -> Report:
     request = context.request(run)
     found = read_plan(context.objects, run)
     if found is None:
-        raise CommitError(f"run {run} has no plan: nothing can be published")
+        cause = _why_no_plan(context, run)
+        return publish_failure(context, run, cause.message, cause.pointer)
     commit = read_commit(context.objects, f"{run_root(run)}/{PUBLISH}")
     if commit is None:
         commit = _compare(context, request, *found)
     return _finish(context, request, commit)
 
 
-def publish_failure(context: StepContext, run: str, error: BaseException) -> Report:
-    """End a run that cannot reach publish, with the reason in its report.
+def publish_failure(context: StepContext, run: str, error: str, pointer: str = "") -> Report:
+    """End a run that cannot be carried out, with the reason in its report.
 
     What the run has published before counts: then it is finished instead.
     """
@@ -55,11 +57,22 @@ def publish_failure(context: StepContext, run: str, error: BaseException) -> Rep
             generation=request.generation,
             outcome="failed",
             counts=dict.fromkeys(COUNTS, 0) | {"series": found[0].series if found else 0},
-            error=str(error) or type(error).__name__,
-            pointer=error.pointer if isinstance(error, BadRequestError) else "",
+            error=error,
+            pointer=pointer,
         )
         commit = context.attempt(run, "publish").commit(PUBLISH, failed)
     return _finish(context, request, commit)
+
+
+def _why_no_plan(context: StepContext, run: str) -> Failure:
+    failures = [
+        failure
+        for failure in read_failures(context.objects, run_root(run))
+        if failure.step == "plan" and not failure.transient
+    ]
+    if not failures:
+        raise CommitError(f"run {run} has no plan: nothing can be published")
+    return failures[-1]
 
 
 def _compare(context: StepContext, request: RunRequest, plan: Plan, plan_commit: Commit) -> Commit:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,6 +23,7 @@ from workflows.context import StepContext
 from workflows.detect import detect
 from workflows.errors import BadRequestError, StoppedError, WorkflowError, exit_code
 from workflows.failure import Failure, LastLines, record_failure
+from workflows.ingest import ingest_job
 from workflows.plan import chunks_to_launch, plan
 from workflows.publish import publish
 from workflows.settings import WorkflowSettings
@@ -116,7 +116,7 @@ def _dispatch(call: StepCall, context: StepContext) -> int:
     elif call.name == "publish":
         publish(context, call.run)
     else:
-        import_module("workflows.ingest").ingest(context, call.run)
+        ingest_job(context, call.run)
     return 0
 
 
