@@ -11,6 +11,7 @@ from typing import Literal
 
 from storage.errors import InvalidError, NotFoundError
 from storage.source import ExternalMapping
+from storage.sql.dialect import Name
 from storage.sql.where import parse_where
 
 Type = Literal["text", "integer", "number", "boolean", "date", "timestamp", "other"]
@@ -51,8 +52,11 @@ def type_of(engine_type: str) -> Type:
     return _TYPE_NAMES.get(re.sub(r"\(.*?\)", "", engine_type).strip().lower(), "other")
 
 
-def check_mapping(mapping: ExternalMapping) -> None:
-    """Refuse what no table could make right; the message names the field."""
+def check_mapping(mapping: ExternalMapping, dialect: Name = "duckdb") -> None:
+    """Refuse what no table could make right; the message names the field.
+
+    A condition is written in the words of the engine that its connection reaches.
+    """
     for part in mapping.table.replace("/", ".").split("."):
         if not _TABLE_PART.fullmatch(part):
             raise InvalidError(
@@ -73,10 +77,12 @@ def check_mapping(mapping: ExternalMapping) -> None:
     for partition in mapping.partitions:
         _check_format("partitions.format", partition.format)
     if mapping.where is not None:
-        parse_where(mapping.where, "duckdb", None)
+        parse_where(mapping.where, dialect, None)
 
 
-def check_columns(mapping: ExternalMapping, columns: Mapping[str, Type]) -> None:
+def check_columns(
+    mapping: ExternalMapping, columns: Mapping[str, Type], dialect: Name = "duckdb"
+) -> None:
     """Refuse a mapping that the table cannot serve: absent columns, unfit types."""
     known = {name.lower(): type_ for name, type_ in columns.items()}
     for field, names in _columns(mapping):
@@ -94,7 +100,7 @@ def check_columns(mapping: ExternalMapping, columns: Mapping[str, Type]) -> None
                   ("text", "integer", "boolean", "date"))  # fmt: skip
     _require_type("metric_column", tuple(filter(None, [mapping.metric_column])), known, ("text",))
     if mapping.where is not None:
-        parse_where(mapping.where, "duckdb", columns)
+        parse_where(mapping.where, dialect, columns)
 
 
 def _columns(mapping: ExternalMapping) -> list[tuple[str, tuple[str, ...]]]:
