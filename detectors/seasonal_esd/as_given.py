@@ -35,18 +35,23 @@ def outcome_as_given(detector: "SeasonalESD", frame: Frame, row: int) -> Outcome
     share = at_least_one(detector.max_anomalies, n)
     parts = []
     for stretch in row_chunks(n, length):
-        part = _tested(filled, counts, stretch, criteria, share)
+        part = _tested(values, filled, counts, stretch, criteria, share)
         if part is not None:
             parts.append(part)
     outcome = merged(parts, n)
     if detector.threshold is None or not parts:
         return outcome
     limit = limit_of(values[counts], frame.wall[:n][counts] // DAY_MS, detector.threshold)
-    return replace(outcome, member=outcome.member & (filled >= limit))
+    return replace(outcome, member=outcome.member & (values >= limit))
 
 
 def _tested(
-    filled: Floats, counts: Flags, stretch: slice, criteria: Criteria, share: float
+    values: Floats,
+    filled: Floats,
+    counts: Flags,
+    stretch: slice,
+    criteria: Criteria,
+    share: float,
 ) -> tuple[slice, Outcome] | None:
     """Test one stretch between its first and last value; None if it has two periods or less."""
     there = np.flatnonzero(~np.isnan(filled[stretch]))
@@ -59,5 +64,6 @@ def _tested(
     # Slots count for the share, points for the most that can be unusual among them.
     steps = trunc((stretch.stop - stretch.start) * share)
     steps = max(min(steps, trunc(points * MAX_ANOMALIES)), 1)
-    members_of = None if points == len(there) else counts[inside]
-    return inside, run_test(filled[inside], steps, criteria, members_of)[0]
+    if points == len(there):
+        return inside, run_test(values[inside], steps, criteria)[0]
+    return inside, run_test(values[inside], steps, criteria, counts[inside], filled[inside])[0]

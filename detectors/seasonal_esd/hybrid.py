@@ -71,9 +71,13 @@ class Outcome:
 
 
 def run_test(
-    values: Floats, steps: int, criteria: Criteria, counts: Flags | None = None
+    values: Floats,
+    steps: int,
+    criteria: Criteria,
+    counts: Flags | None = None,
+    filled: Floats | None = None,
 ) -> tuple[Outcome, int]:
-    """Decompose finite values, more than two periods of them, and test the residuals.
+    """Decompose values, more than two periods of them, and test their residuals.
 
     Parameters
     ----------
@@ -82,7 +86,9 @@ def run_test(
         Most anomalies to look for.
     criteria : Criteria
     counts : ndarray of bool, shape (n,), optional
-        Values that take part in the test; the others are compared with its outcome.
+        Values that take part in the test; the others, NaN or not, are compared with its outcome.
+    filled : ndarray of float64, shape (n,), optional
+        What is decomposed instead of values that do not count.
 
     Returns
     -------
@@ -90,10 +96,11 @@ def run_test(
     made : int
         Removals made; fewer than `steps` where the spread vanished.
     """
-    seasonal, trend = periodic_stl(values, criteria.period)
-    expected = seasonal + np.median(values)
+    whole = values if filled is None else filled
+    seasonal, trend = periodic_stl(whole, criteria.period)
+    expected = seasonal + np.median(whole)
     residuals = values - expected
-    nothing = _NOTHING * float(np.abs(values).max())
+    nothing = _NOTHING * float(np.abs(whole).max())
     found = find_extremes(
         residuals if counts is None else residuals[counts],
         steps, criteria.alpha, _TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
