@@ -18,6 +18,7 @@ from service.database.queue import (
 from service.errors import DatabaseError, LeaseLostError
 from service.worker.delivery_tick import tick_delivery
 from service.worker.identity import process_identity
+from service.worker.ingest_tick import tick_ingest
 from service.worker.janitor import tick_compaction, tick_janitor
 from service.worker.leases import Leases
 from service.worker.parts import WorkerParts
@@ -28,6 +29,7 @@ Tick = Callable[[WorkerParts, Job], None]
 CARRIED = ("run",)
 TICKS: Mapping[str, Tick] = {
     "run": tick_run,
+    "ingest": tick_ingest,
     "delivery": tick_delivery,
     "compact": tick_compaction,
     "janitor": tick_janitor,
@@ -43,7 +45,7 @@ class Worker:
         self._identity = process_identity()
         self._stopping = threading.Event()
         self._leases = Leases(parts.database, parts.clock, parts.settings, parts.holder)
-        groups = [("steps", CARRIED), ("chores", ("compact", "janitor"))]
+        groups = [("runs", CARRIED), ("ingests", ("ingest",)), ("chores", ("compact", "janitor"))]
         groups += [(f"delivery-{n}", ("delivery",)) for n in range(parts.settings.delivery_threads)]
         self._threads = [
             threading.Thread(target=self._work, args=(name, kinds), name=name, daemon=True)

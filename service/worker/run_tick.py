@@ -17,7 +17,7 @@ from service.worker.parts import WorkerParts
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
-from workflows.errors import BadRequestError, CancelledError, DeadlineError, WorkflowError
+from workflows.errors import CancelledError
 from workflows.launcher import Launched
 from workflows.publish import publish_failure
 from workflows.report import Report, read_changes
@@ -57,7 +57,7 @@ class _RunTick:
             self.parts.launcher.cancel(self.run.id)
             self._close("cancelled", None)
         elif self.now_ms >= self.run.deadline_ms and not status.published:
-            self._give_up(DeadlineError(self._deadline_text()))
+            self._give_up(self._deadline_text())
         else:
             self._watch(status)
 
@@ -120,7 +120,7 @@ class _RunTick:
     def _ended(self, status: RunStatus, launched: Launched) -> None:
         """An attempt ended without a report."""
         if not launched.transient and not status.published:
-            self._give_up(self._reason(launched))
+            self._give_up(*self._reason(launched))
             return
         reason = launched.error or "the attempt ended without a report"
         logger.warning("run %s: attempt %d: %s", self.run.id, self.run.attempt, reason)
@@ -138,23 +138,23 @@ class _RunTick:
             delay_ms = self.parts.settings.backoff_ms(self.run.attempt - 1)
             put_back(tx, self.job, self.now_ms, delay_ms, error=reason)
 
-    def _reason(self, launched: Launched) -> WorkflowError:
+    def _reason(self, launched: Launched) -> tuple[str, str]:
         """The last failure as its step told it, with the field at fault."""
         lasting = [
             failure
             for failure in run_failures(self.parts.stores.objects, self.run.id)
             if not failure.transient
         ]
-        if lasting and lasting[-1].pointer:
-            return BadRequestError(lasting[-1].message, lasting[-1].pointer)
-        return WorkflowError(launched.error or "the run failed and did not say why")
+        if lasting:
+            return lasting[-1].message, lasting[-1].pointer
+        return launched.error or "the run failed and did not say why", ""
 
-    def _give_up(self, error: WorkflowError) -> None:
+    def _give_up(self, error: str, pointer: str = "") -> None:
         """Commit the failure first: then no late attempt can publish."""
         self.parts.launcher.cancel(self.run.id)
         write_request(self.parts.stores.objects, self._request)
         try:
-            report = publish_failure(self.parts.context, self.run.id, error)
+            report = publish_failure(self.parts.context, self.run.id, error, pointer)
         except CancelledError:
             self._close("cancelled", None)
         else:
