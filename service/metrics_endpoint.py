@@ -4,7 +4,7 @@ Labels are few and closed; no series stands in a label.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -26,39 +26,31 @@ class HouseState:
     last_success_ms: dict[tuple[str, str], int]  # (source, rule)
 
 
-@dataclass(frozen=True)
 class Measures:
-    """The metrics of one process."""
+    """The metrics of one process; ``look`` asks the database at every scrape."""
 
-    look: Callable[[], HouseState]
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    _requests: Counter = field(init=False)
-    _seconds: Histogram = field(init=False)
-    _chunks: Histogram = field(init=False)
-
-    def __post_init__(self) -> None:
-        requests = Counter(
+    def __init__(self, look: Callable[[], HouseState]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
             "lupus_http_requests_total",
             "Requests by route template and status.",
             ("method", "route", "status"),
-            registry=self.registry,
+            registry=self._registry,
         )
-        seconds = Histogram(
+        self._seconds = Histogram(
             "lupus_http_request_seconds",
             "Time to answer, by route template.",
             ("route",),
             buckets=_REQUEST_SECONDS,
-            registry=self.registry,
+            registry=self._registry,
         )
-        chunks = Histogram(
+        self._chunks = Histogram(
             "lupus_chunk_seconds",
             "Time of the detect step of one chunk.",
             buckets=_CHUNK_SECONDS,
-            registry=self.registry,
+            registry=self._registry,
         )
-        for name, value in (("_requests", requests), ("_seconds", seconds), ("_chunks", chunks)):
-            object.__setattr__(self, name, value)
-        self.registry.register(_HouseCollector(self.look))
+        self._registry.register(_HouseCollector(look))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -71,7 +63,7 @@ class Measures:
 
     def text(self) -> bytes:
         """The exposition format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,13 @@ class Settings(BaseSettings):
     worker: bool = Field(
         True, description="Whether `serve` also works off the queue; else start `worker` beside it."
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="After SIGTERM readyz says 503 so long before the port is closed; give a load "
+        "balancer the time that it needs to notice.",
+    )
     local_admin: bool = Field(
         True,
         description="Whether a request without a token is the local administrator, on a loopback "

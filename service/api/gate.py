@@ -109,5 +109,3 @@ class _Passage:
     def _route(self) -> str:
         """The route's template: paths themselves would make endless labels."""
         return str(getattr(self._scope.get("route"), "path", "") or "unmatched")
-
-

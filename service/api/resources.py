@@ -7,9 +7,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.accept import Limits
 from service.auth.ways import Way
 from service.clock import Clock
 from service.database.engine import Database
+from service.notifications.egress import Egress
+from service.secret_box import SecretBox
 from service.settings import Settings
 from storage.stores import Stores
 
@@ -23,7 +26,19 @@ class Resources:
     stores: Stores
     clock: Clock
     ways: Sequence[Way]
+    box: SecretBox
+    egress: Egress
     stopping: Event = field(default_factory=Event)
+
+    @property
+    def limits(self) -> Limits:
+        """How much one detection may ask for."""
+        return Limits(
+            max_range_days=self.settings.max_range_days,
+            max_series=self.settings.max_series,
+            max_runs_in_flight=self.settings.max_runs_in_flight,
+            run_deadline_hours=self.settings.run_deadline_hours,
+        )
 
 
 def resources_of(request: Request) -> Resources:

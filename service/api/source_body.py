@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 
 from service.api.body import Body
+from service.database.sources import Source
 from service.duration import duration_ms
 from storage.errors import InvalidError
 from storage.series_key import check_metric
@@ -192,3 +193,10 @@ def _with_kind(value: Any) -> Any:
 AnySource = Annotated[
     ManagedBody | ExternalBody, Field(discriminator="kind"), BeforeValidator(_with_kind)
 ]
+
+_ANY: TypeAdapter[ManagedBody | ExternalBody] = TypeAdapter(AnySource)
+
+
+def spec_of(source: Source) -> SourceSpec:
+    """A stored source as the stores see it."""
+    return _ANY.validate_python(dict(source.body)).spec(source.name)

@@ -5,13 +5,16 @@ not use it, or raises UnauthenticatedError when it does and is not accepted: a w
 becomes the local administrator. Another manner of logging in is another way in the list.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.auth.caller import LOCAL_ADMIN, Caller, Verb
+from service.auth.caller import LOCAL_ADMIN, VERBS, Caller
 from service.auth.local_guard import why_not_local
 from service.auth.secret import PREFIX, hash_token
+from service.clock import Clock
+from service.database.engine import Database
+from service.database.tokens import token_by_hash, touch_token
 from service.errors import UnauthenticatedError
 
 # `last used` is for people: one write a minute and token, not one a request.
@@ -26,19 +29,6 @@ class Credentials:
     client_host: str | None
 
 
-@dataclass(frozen=True)
-class StoredToken:
-    """A token as the database knows it."""
-
-    id: str
-    name: str
-    sources: tuple[str, ...]
-    verbs: frozenset[Verb]
-    expires_ms: int | None
-    revoked_ms: int | None
-    last_used_ms: int | None
-
-
 class Way(Protocol):
     """One manner of saying who one is."""
 
@@ -51,9 +41,8 @@ class Way(Protocol):
 class BearerToken:
     """``Authorization: Bearer lps_...``."""
 
-    find: Callable[[str], StoredToken | None]  # by hash
-    touch: Callable[[str, int], None]  # (id, now_ms)
-    now_ms: Callable[[], int]
+    database: Database
+    clock: Clock
 
     def caller(self, given: Credentials) -> Caller | None:
         header = given.headers.get("authorization")
@@ -62,8 +51,9 @@ class BearerToken:
         scheme, _, text = header.partition(" ")
         if scheme.lower() != "bearer" or not text.strip().startswith(PREFIX):
             raise UnauthenticatedError(f"Authorization must be: Bearer {PREFIX}...")
-        token = self.find(hash_token(text.strip()))
-        now_ms = self.now_ms()
+        now_ms = self.clock.now_ms()
+        with self.database.read() as tx:
+            token = token_by_hash(tx, hash_token(text.strip()))
         if token is None:
             raise UnauthenticatedError("this token is not known here")
         if token.revoked_ms is not None:
@@ -71,8 +61,10 @@ class BearerToken:
         if token.expires_ms is not None and token.expires_ms <= now_ms:
             raise UnauthenticatedError("this token has expired")
         if now_ms - (token.last_used_ms or 0) >= _TOUCH_EVERY_MS:
-            self.touch(token.id, now_ms)
-        return Caller(f"token:{token.id}", token.sources, token.verbs)
+            with self.database.write() as tx:
+                touch_token(tx, token.id, now_ms)
+        verbs = frozenset(verb for verb in VERBS if verb in token.verbs)
+        return Caller(f"token:{token.id}", tuple(token.sources), verbs)
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,12 @@ class LocalAdmin:
         if reason is not None:
             raise UnauthenticatedError(f"no token, and not the local administrator: {reason}")
         return LOCAL_ADMIN
+
+
+def ways_of(database: Database, clock: Clock, loopback_admin: bool) -> Sequence[Way]:
+    """Tokens always; the local administrator where only this machine can reach the service."""
+    tokens = BearerToken(database, clock)
+    return (tokens, LocalAdmin()) if loopback_admin else (tokens,)
 
 
 def who(ways: Sequence[Way], given: Credentials) -> Caller:

@@ -1,0 +1,171 @@
+"""Anomalies: search, one, and what people say about it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from service.api.access import Asking, check, source_or_404, visible
+from service.api.body import Body, StrictRoute
+from service.api.label_query import query_conditions
+from service.api.page import Cursor, Limit, PageOut
+from service.api.resources import Opened, Resources
+from service.api.times import query_ms, rfc3339, rfc3339_or_none
+from service.auth.caller import Caller, Verb
+from service.database.audit import record_change
+from service.errors import UnknownError
+from storage.index import Anomaly, AnomalyQuery, Severity, Status, Verdict
+from storage.series_key import SeriesKey
+
+router = APIRouter(prefix="/anomalies", tags=["anomalies"], route_class=StrictRoute)
+
+
+class AnomalyOut(BaseModel):
+    """One point judged abnormal: what detection says, and what people say."""
+
+    id: str
+    source: str
+    rule: str
+    series: str = Field(description="Id of the series.")
+    name: str = Field(description='The series as written: `ndcg@10{region="jp"}`.')
+    metric: str
+    labels: dict[str, str]
+    time: str
+    value: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    score: float | None = Field(description="Above 1 is abnormal; the bound is 1.")
+    severity: Severity
+    direction: str
+    reason: str
+    status: Status
+    cause: str | None = Field(description="Why it last changed: data, rule or baseline.")
+    transition: int
+    episode_start: str
+    detector: str
+    run: str
+    generation: int
+    written_at: str
+    verdict: Verdict
+    comment: str
+    verdict_by: str
+    verdict_at: str | None
+
+
+class VerdictBody(Body):
+    """What people say; a field that is left out stays as it is."""
+
+    verdict: Verdict | None = None
+    comment: Annotated[str, Field(max_length=4000)] | None = None
+
+
+def shown(anomaly: Anomaly) -> AnomalyOut:
+    """A document as the API shows it."""
+    key = SeriesKey(anomaly.source, anomaly.metric, tuple(sorted(anomaly.labels.items())))
+    return AnomalyOut(
+        id=anomaly.id,
+        source=anomaly.source,
+        rule=anomaly.rule,
+        series=anomaly.series,
+        name=str(key),
+        metric=anomaly.metric,
+        labels=dict(anomaly.labels),
+        time=rfc3339(anomaly.ts_ms),
+        value=anomaly.value,
+        expected=anomaly.expected,
+        lower=anomaly.lower,
+        upper=anomaly.upper,
+        score=anomaly.score,
+        severity=anomaly.severity,
+        direction=anomaly.direction,
+        reason=anomaly.reason,
+        status=anomaly.status,
+        cause=anomaly.cause,
+        transition=anomaly.transition,
+        episode_start=rfc3339(anomaly.episode_start_ms),
+        detector=anomaly.detector,
+        run=anomaly.run,
+        generation=anomaly.generation,
+        written_at=rfc3339(anomaly.written_at_ms),
+        verdict=anomaly.verdict,
+        comment=anomaly.comment,
+        verdict_by=anomaly.verdict_by,
+        verdict_at=rfc3339_or_none(anomaly.verdict_at_ms),
+    )
+
+
+@router.get("", operation_id="searchAnomalies")
+def search_anomalies(
+    opened: Opened,
+    caller: Asking,
+    source: str | None = None,
+    metric: Annotated[list[str] | None, Query(description="Names or globs; any of them.")] = None,
+    rule: str | None = None,
+    labels: Annotated[list[str] | None, Query(description="`region=jp`, or JSON.")] = None,
+    series: Annotated[str | None, Query(description="Id of a series.")] = None,
+    start: Annotated[str | None, Query(description="First time, inclusive.")] = None,
+    end: Annotated[str | None, Query(description="Last time, exclusive.")] = None,
+    min_severity: Severity | None = None,
+    status: Status | None = None,
+    verdict: Verdict | None = None,
+    run: str | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> PageOut[AnomalyOut]:
+    """Newest first."""
+    timezone = "UTC"
+    with opened.database.read() as tx:
+        names = visible(tx, caller, "read")
+        if source is not None:
+            timezone = source_or_404(tx, caller, "read", source).timezone
+    query = AnomalyQuery(
+        source=source,
+        sources=None if names is None else tuple(names),
+        metrics=tuple(metric or ()),
+        rule=rule,
+        series=series,
+        labels=query_conditions("labels", labels or ()),
+        start_ms=query_ms("start", start, timezone),
+        end_ms=query_ms("end", end, timezone),
+        min_severity=min_severity,
+        status=status,
+        verdict=verdict,
+        run=run,
+    )
+    page = opened.stores.index.search_anomalies(query, limit, cursor)
+    return PageOut(items=[shown(anomaly) for anomaly in page.items], cursor=page.cursor)
+
+
+@router.get("/{anomaly}", operation_id="getAnomaly")
+def get_anomaly(opened: Opened, caller: Asking, anomaly: str) -> AnomalyOut:
+    """One anomaly."""
+    return shown(_found(opened, caller, "read", anomaly))
+
+
+@router.patch("/{anomaly}", operation_id="setVerdict")
+def set_verdict(opened: Opened, caller: Asking, anomaly: str, body: VerdictBody) -> AnomalyOut:
+    """Say what you think of it; detection never overwrites that."""
+    old = _found(opened, caller, "manage", anomaly)
+    now_ms = opened.clock.now_ms()
+    verdict = body.verdict or old.verdict
+    comment = old.comment if body.comment is None else body.comment
+    changed = opened.stores.index.set_verdict(anomaly, verdict, comment, caller.name, now_ms)
+    if changed is None:
+        raise _unknown(anomaly)
+    with opened.database.write() as tx:
+        detail = {"verdict": verdict, "comment": comment}
+        record_change(tx, now_ms, caller.name, "anomaly.verdict", anomaly, detail)
+    return shown(changed)
+
+
+def _found(opened: Resources, caller: Caller, verb: Verb, id_: str) -> Anomaly:
+    anomaly = opened.stores.index.anomaly(id_)
+    if anomaly is None:
+        raise _unknown(id_)
+    check(caller, verb, anomaly.source, f"anomaly {id_}")
+    return anomaly
+
+
+def _unknown(id_: str) -> UnknownError:
+    return UnknownError(f"anomaly {id_} does not exist, or you may not see it")

@@ -1,0 +1,164 @@
+"""Detections as the API shows them."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from service.api.times import rfc3339, rfc3339_or_none
+from service.database.runs import Run, runs_ahead
+from service.dry_run import Estimate
+from service.settings import Settings
+from workflows.request import RunRequest
+from workflows.series_outcomes import SeriesOutcome
+
+
+class ResolvedRange(BaseModel):
+    """Half-open: end is not included."""
+
+    start: str
+    end: str
+
+
+class QueueOut(BaseModel):
+    """Where the run stands in the queue."""
+
+    ahead: int = Field(description="Runs accepted earlier that are not over.")
+
+
+class DetectionOut(BaseModel):
+    """One run: what was asked, how far it is, what came out."""
+
+    id: str
+    source: str
+    rule: str | None
+    state: str = Field(
+        description="queued, running, publishing, succeeded, partial, failed or cancelled."
+    )
+    generation: int
+    range: ResolvedRange
+    detector: dict[str, Any] = Field(description="With the defaults that it got.")
+    request: dict[str, Any] = Field(description="What was sent.")
+    after: list[str]
+    queue: QueueOut
+    progress: dict[str, Any] | None
+    counts: dict[str, int] | None = Field(description="Series and verdicts, once it is over.")
+    causes: dict[str, int] | None = Field(description="Changed and withdrawn, by cause.")
+    ready_at: str | None = Field(
+        description="When the last series that lacks history can be judged."
+    )
+    failures: list[dict[str, Any]] = Field(description="The first series that failed.")
+    error: str
+    pointer: str = Field(description="JSON pointer of the request's field at fault.")
+    notified: dict[str, Any] | None = Field(
+        description="Per channel: what was sent, what was held back, and why."
+    )
+    attempt: int
+    rerun_of: str | None
+    caller: str
+    accepted_at: str
+    started_at: str | None
+    ended_at: str | None
+    deadline_at: str
+    links: dict[str, str]
+
+
+class DryRunOut(BaseModel):
+    """What a detection would do."""
+
+    range: ResolvedRange
+    detector: dict[str, Any]
+    series: int
+    points: int = Field(description="At most: rows with the same time count once each.")
+    chunks: int
+    core_seconds: float
+
+    @classmethod
+    def of(cls, request: RunRequest, found: Estimate) -> "DryRunOut":
+        """From the resolved request and its estimate."""
+        return cls(
+            range=ResolvedRange(start=rfc3339(request.start_ms), end=rfc3339(request.end_ms)),
+            detector=dict(request.detector),
+            series=found.series,
+            points=found.points,
+            chunks=found.chunks,
+            core_seconds=round(found.core_seconds, 3),
+        )
+
+
+class SeriesOut(BaseModel):
+    """What became of one series."""
+
+    series: str
+    name: str
+    metric: str
+    labels: dict[str, str]
+    points: int
+    judged: int
+    anomalous: int
+    no_data: int
+    insufficient_history: int
+    ready_at: str | None
+    error: str | None
+    done: bool
+
+
+def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
+    """A run as the API shows it."""
+    request, report = run.request, run.report or {}
+    return DetectionOut(
+        id=run.id,
+        source=run.source,
+        rule=run.rule,
+        state=run.state,
+        generation=run.generation,
+        range=ResolvedRange(start=rfc3339(request["start_ms"]), end=rfc3339(request["end_ms"])),
+        detector=dict(request["detector"]),
+        request=dict(run.body),
+        after=list(run.after),
+        queue=QueueOut(ahead=runs_ahead(tx, run)),
+        progress=None if run.progress is None else dict(run.progress),
+        counts=report.get("counts"),
+        causes=report.get("causes"),
+        ready_at=rfc3339_or_none(report.get("ready_at_ms")),
+        failures=list(report.get("failures", ())),
+        error=run.error,
+        pointer=run.pointer,
+        notified=None if run.notified is None else dict(run.notified),
+        attempt=run.attempt,
+        rerun_of=run.rerun_of,
+        caller=run.caller,
+        accepted_at=rfc3339(run.accepted_ms),
+        started_at=rfc3339_or_none(run.started_ms),
+        ended_at=rfc3339_or_none(run.ended_ms),
+        deadline_at=rfc3339(run.deadline_ms),
+        links=_links(run, settings.public_url.rstrip("/")),
+    )
+
+
+def _links(run: Run, base: str) -> dict[str, str]:
+    here = f"{base}/v1/detections/{run.id}"
+    return {
+        "self": here,
+        "series": f"{here}/series",
+        "anomalies": f"{base}/v1/anomalies?run={run.id}",
+        "source": f"{base}/v1/sources/{run.source}",
+    }
+
+
+def shown_series(outcome: SeriesOutcome) -> SeriesOut:
+    """The outcome of a series as the API shows it."""
+    return SeriesOut(
+        series=outcome.series,
+        name=outcome.name,
+        metric=outcome.metric,
+        labels=dict(outcome.labels),
+        points=outcome.points,
+        judged=outcome.judged,
+        anomalous=outcome.anomalous,
+        no_data=outcome.no_data,
+        insufficient_history=outcome.insufficient_history,
+        ready_at=rfc3339_or_none(outcome.ready_at_ms),
+        error=outcome.error,
+        done=outcome.done,
+    )

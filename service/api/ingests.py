@@ -1,0 +1,61 @@
+"""Ingests: what became of a payload of points."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from service.api.access import Asking, check
+from service.api.resources import Opened
+from service.api.times import rfc3339, rfc3339_or_none
+from service.api.waiting import Wait, until_over
+from service.database.ingests import Ingest, get_ingest
+from service.errors import UnknownError
+
+router = APIRouter(prefix="/ingests", tags=["ingests"])
+
+
+class IngestOut(BaseModel):
+    """One ingest; ``succeeded`` means stored and searchable."""
+
+    id: str
+    source: str
+    state: str = Field(description="queued, running, stored, succeeded or failed.")
+    points: int | None = Field(description="Points stored, once that is known.")
+    errors: list[dict[str, Any]] = Field(description="The first rows at fault.")
+    error: str
+    sequence: int = Field(description="Version of its points: the highest wins.")
+    accepted_at: str
+    ended_at: str | None
+
+
+def shown(ingest: Ingest) -> IngestOut:
+    """An ingest as the API shows it."""
+    return IngestOut(
+        id=ingest.id,
+        source=ingest.source,
+        state=ingest.state,
+        points=ingest.points,
+        errors=[dict(error) for error in ingest.errors],
+        error=ingest.error,
+        sequence=ingest.sequence,
+        accepted_at=rfc3339(ingest.accepted_ms),
+        ended_at=rfc3339_or_none(ingest.ended_ms),
+    )
+
+
+@router.get("/{ingest}", operation_id="getIngest")
+async def read_ingest(
+    opened: Opened, caller: Asking, request: Request, ingest: str, wait: Wait = None
+) -> IngestOut:
+    """One ingest."""
+
+    def look() -> tuple[bool, IngestOut]:
+        with opened.database.read() as tx:
+            found = get_ingest(tx, ingest)
+        if found is None:
+            raise UnknownError(f"ingest {ingest} does not exist, or you may not see it")
+        check(caller, "read", found.source, f"ingest {ingest}")
+        return found.ended, shown(found)
+
+    return await until_over(opened, request, wait, look)

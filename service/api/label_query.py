@@ -1,0 +1,63 @@
+"""Label conditions, in bodies and in queries.
+
+In a body: ``{"region": ["jp", "!tw"], "model": null}``. In a query the same as JSON, or
+``labels=region=jp`` once per condition, where ``labels=model=`` asks for no such label.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from service.api.errors import QueryError
+from service.api.source_body import as_list
+from storage.conditions import label_tests
+from storage.errors import InvalidError
+from storage.selector import LabelCondition
+
+Condition = Annotated[list[str] | None, BeforeValidator(as_list)]
+_CONDITIONS: TypeAdapter[dict[str, list[str] | None]] = TypeAdapter(
+    dict[str, Condition], config={"strict": True}
+)
+
+
+def conditions(labels: Mapping[str, Sequence[str] | None]) -> dict[str, LabelCondition]:
+    """As the stores take them; InvalidError says what is wrong."""
+    found = {name: None if any_of is None else tuple(any_of) for name, any_of in labels.items()}
+    label_tests(found)
+    return found
+
+
+def query_conditions(parameter: str, texts: Sequence[str]) -> dict[str, LabelCondition]:
+    """Conditions of a query."""
+    merged: dict[str, list[str] | None] = {}
+    for text in texts:
+        for name, any_of in _one(parameter, text).items():
+            if any_of is None or merged.get(name, any_of) is None:
+                merged[name] = None
+            else:
+                merged[name] = [*(merged.get(name) or []), *any_of]
+    try:
+        return conditions(merged)
+    except InvalidError as error:
+        raise QueryError(parameter, str(error)) from None
+
+
+def _one(parameter: str, text: str) -> dict[str, list[str] | None]:
+    if text.lstrip().startswith("{"):
+        try:
+            return _CONDITIONS.validate_python(from_json(text))
+        except (ValidationError, ValueError):
+            raise QueryError(
+                parameter, 'as JSON it is {"name": "value"}, a list of values, or null'
+            ) from None
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise QueryError(parameter, f"{text!r}: write name=value, or name= for no such label")
+    return {name: [value] if value else None}
+
+
+def plain(labels: Mapping[str, LabelCondition]) -> dict[str, Any]:
+    """Conditions as JSON shows them."""
+    return {name: None if any_of is None else list(any_of) for name, any_of in labels.items()}

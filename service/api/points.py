@@ -1,0 +1,159 @@
+"""POST points: the body goes to the objects, a few points are stored before the answer."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.accept_ingest import StagedPayload, accept_ingest, new_payload
+from service.api.access import Asking, check_source, source_or_404
+from service.api.errors import QueryError
+from service.api.idempotency import REPLAYED, IdempotencyKey, request_key
+from service.api.ingests import IngestOut, shown
+from service.api.payload import FORMATS, Payload, small, spooled
+from service.api.problems import FieldProblem, Problem, problem
+from service.api.resources import Opened, Resources
+from service.auth.caller import Caller
+from service.database.audit import record_change
+from service.database.idempotency import RequestKey, find_replay
+from service.database.ingests import Ingest, get_ingest
+from service.database.sources import get_source, put_source
+from service.errors import ConflictError
+from service.ingest_now import ingest_now
+from service.settings import MIB
+from storage.errors import InvalidError
+from storage.series_key import check_source as check_name
+
+router = APIRouter(prefix="/sources", tags=["sources"])
+
+_POINT = {
+    "type": "object",
+    "required": ["metric", "time", "value"],
+    "additionalProperties": False,
+    "properties": {
+        "metric": {"type": "string", "minLength": 1, "maxLength": 200},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "time": {"type": "string", "description": "RFC 3339 with an offset, or a local date."},
+        "value": {"type": ["number", "null"], "description": "null removes the point."},
+    },
+}
+_TABLE = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "required": True,
+    "description": "gzip as Content-Encoding is taken for all of them.",
+    "content": dict.fromkeys(FORMATS, _TABLE)
+    | {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["points"],
+                "additionalProperties": False,
+                "properties": {"points": {"type": "array", "items": _POINT}},
+            },
+            "example": {
+                "points": [
+                    {
+                        "metric": "ndcg@10",
+                        "labels": {"region": "jp"},
+                        "time": "2026-11-08T00:00:00+09:00",
+                        "value": 0.412,
+                    }
+                ]
+            },
+        }
+    },
+}
+
+
+@router.post(
+    "/{source}/points",
+    operation_id="postPoints",
+    response_model=IngestOut,
+    responses={
+        202: {"model": IngestOut, "description": "Accepted: watch the ingest."},
+        422: {"model": Problem, "description": "Rows at fault; nothing was stored."},
+    },
+    openapi_extra={"requestBody": _BODY},
+)
+async def post_points(
+    opened: Opened,
+    caller: Asking,
+    request: Request,
+    source: str,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Store points: 200 when they are stored and searchable, 202 when there are many."""
+    await run_in_threadpool(_source_for, opened, caller, source)
+    settings = opened.settings
+    limit = settings.max_body_mb * MIB
+    async with spooled(request, settings.scratch_folder, limit) as payload:
+        key = request_key(idempotency_key, caller, f"points:{source}", payload.sha256)
+        ingest, replayed = await run_in_threadpool(_take, opened, caller, source, payload, key)
+        if not replayed and await run_in_threadpool(small, payload, settings.inline_points):
+            ingest = await run_in_threadpool(_store_now, opened, ingest)
+    return _answer(ingest, replayed)
+
+
+def _source_for(opened: Resources, caller: Caller, name: str) -> None:
+    """Refuse a source that is not there, or make it where that is allowed."""
+    check_source(caller, "ingest", name)
+    may_make = opened.settings.creates_sources and caller.may("manage", name)
+    with opened.database.read() as tx:
+        if not may_make or get_source(tx, name, deleted=True) is not None:
+            if source_or_404(tx, caller, "ingest", name).kind == "external":
+                raise ConflictError(f"source {name} is external: its points are in its own table")
+            return
+    _check_name(name)
+    now_ms = opened.clock.now_ms()
+    with opened.database.write() as tx:
+        if get_source(tx, name) is None:
+            put_source(tx, name, "managed", "UTC", {"kind": "managed"}, now_ms)
+            record_change(tx, now_ms, caller.name, "source.put", name, {"by": "first points"})
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name(name)
+    except InvalidError as error:
+        raise QueryError("source", str(error)) from None
+
+
+def _take(
+    opened: Resources, caller: Caller, source: str, payload: Payload, key: RequestKey | None
+) -> tuple[Ingest, bool]:
+    now_ms = opened.clock.now_ms()
+    if key is not None:
+        with opened.database.read() as tx:
+            earlier = find_replay(tx, key, now_ms)
+            found = get_ingest(tx, earlier) if earlier else None
+        if found is not None:
+            return found, True
+    staged: StagedPayload = new_payload(now_ms, payload.format, payload.zipped)
+    opened.stores.objects.put_file(staged.name, payload.path)
+    accepted = accept_ingest(opened.database, source, staged, caller.name, now_ms, key)
+    return accepted.ingest, accepted.replayed
+
+
+def _store_now(opened: Resources, ingest: Ingest) -> Ingest:
+    ingest_now(opened, ingest.id)
+    with opened.database.read() as tx:
+        return get_ingest(tx, ingest.id) or ingest
+
+
+def _answer(ingest: Ingest, replayed: bool) -> Response:
+    headers = {"Location": f"/v1/ingests/{ingest.id}"}
+    if replayed:
+        headers[REPLAYED] = "true"
+    if ingest.state == "failed":
+        errors = [
+            FieldProblem(pointer=_pointer(row["row"], row["column"]), detail=row["message"])
+            for row in ingest.errors
+        ]
+        return problem(422, "invalid-points", ingest.error, errors, headers, ingest=ingest.id)
+    status = 200 if ingest.state == "succeeded" else 202
+    content = shown(ingest).model_dump_json()
+    return Response(content, status, headers, media_type="application/json")
+
+
+def _pointer(row: int, column: str) -> str:
+    """Rows are counted from 1; row 0 is the body as a whole."""
+    place = f"/points/{row - 1}" if row else ""
+    return f"{place}/{column}" if column else place or "/points"

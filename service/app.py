@@ -1,0 +1,168 @@
+"""The composition root: everything is opened here, in order, and closed in reverse."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from service.api import (
+    anomalies,
+    channels,
+    charts,
+    deliveries,
+    detections,
+    detectors,
+    ingests,
+    points,
+    probes,
+    sources,
+    tokens,
+)
+from service.api.gate import Gate
+from service.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from service.api.resources import Resources
+from service.auth.ways import ways_of
+from service.clock import Clock, SystemClock
+from service.database.deliveries import count_deliveries
+from service.database.engine import Database, open_database
+from service.database.migrate import upgrade
+from service.database.queue import depth
+from service.database.runs import count_by_state, last_success_ms
+from service.database.tokens import count_valid_tokens
+from service.errors import SettingsError
+from service.metrics_endpoint import HouseState, Measures
+from service.notifications.egress import Egress
+from service.secret_box import open_secret_box
+from service.settings import Settings
+from service.version import VERSION
+from service.worker.settings import WorkerSettings
+from service.working import working
+from storage.stores import open_stores
+
+_log = structlog.get_logger("service.app")
+_RESOURCES = (
+    detections,
+    anomalies,
+    sources,
+    points,
+    charts,
+    detectors,
+    channels,
+    deliveries,
+    ingests,
+    tokens,
+)
+
+
+@contextmanager
+def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[Resources]:
+    """Folders, database (migrated), stores and key of one process."""
+    clock = clock or SystemClock()
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    settings.scratch_folder.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database_url)
+    try:
+        if revision := upgrade(database):
+            _log.info("database_migrated", revision=revision)
+        _refuse_open_door(settings, database, clock.now_ms())
+        key = settings.secret_key.get_secret_value() if settings.secret_key else None
+        with open_stores(settings.stores) as stores:
+            yield Resources(
+                settings=settings,
+                database=database,
+                stores=stores,
+                clock=clock,
+                ways=ways_of(database, clock, settings.loopback and settings.local_admin),
+                box=open_secret_box(key, settings.folder / "secret.key"),
+                egress=Egress(settings.egress_allow, settings.loopback),
+            )
+    finally:
+        database.close()
+
+
+def _refuse_open_door(settings: Settings, database: Database, now_ms: int) -> None:
+    """Others could reach the service and nobody could log in, or everybody."""
+    if settings.loopback:
+        return
+    with database.read() as tx:
+        tokens_there = count_valid_tokens(tx, now_ms)
+    if not tokens_there:
+        raise SettingsError(
+            f"LUPUS_HOST={settings.host} can be reached from other machines and there is no token "
+            "yet: run `lupus-server token create --name admin --all` first, or listen on 127.0.0.1"
+        )
+
+
+@contextmanager
+def open_app(
+    settings: Settings, clock: Clock | None = None, pace: WorkerSettings | None = None
+) -> Iterator[FastAPI]:
+    """The application with everything that it needs, and a worker unless told not to."""
+    with ExitStack() as stack:
+        resources = stack.enter_context(open_resources(settings, clock))
+        app = create_app()
+        app.state.resources = resources
+        app.state.measures = Measures(lambda: look(resources))
+        if settings.worker:
+            stack.enter_context(working(resources, pace))
+        yield app
+
+
+def create_app() -> FastAPI:
+    """Routes, middleware and problems; `open_app` gives them something to work with."""
+    app = FastAPI(
+        title="Lupus",
+        version=VERSION,
+        summary="Anomaly detection for the batch metrics of machine-learning products.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        responses={"default": {"model": Problem, "description": "Why it was refused."}},
+        separate_input_output_schemas=False,
+    )
+    v1 = APIRouter(prefix="/v1")
+    for resource in _RESOURCES:
+        v1.include_router(resource.router)
+    app.include_router(v1)
+    app.include_router(probes.router)
+    add_problem_handlers(app)
+    app.add_middleware(Gate)
+    _describe_problems(app)
+    return app
+
+
+def look(resources: Resources) -> HouseState:
+    """What /metrics tells of the database."""
+    now_ms = resources.clock.now_ms()
+    with resources.database.read() as tx:
+        waiting = depth(tx, now_ms)
+        return HouseState(
+            runs=count_by_state(tx),
+            queued={one.kind: one.waiting for one in waiting},
+            oldest_queued_seconds=max((one.oldest_ms for one in waiting), default=0) / 1000,
+            deliveries=count_deliveries(tx),
+            last_success_ms=last_success_ms(tx),
+        )
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Say in the OpenAPI document what the framework cannot know: problems and tokens."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    content = operation["responses"]["default"]["content"]
+                    content[MEDIA_TYPE] = content.pop("application/json")
+            document["components"]["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "lps_..."}
+            }
+            document["security"] = [{"token": []}, {}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

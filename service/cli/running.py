@@ -1,0 +1,55 @@
+"""serve, worker, migrate: commands that run or prepare a service."""
+
+from typing import Annotated
+
+import typer
+
+from service.cli.output import AsJson, say
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(migrate)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="LUPUS_HOST")] = None,
+    port: Annotated[int | None, typer.Option(help="LUPUS_PORT; 0 takes a free one")] = None,
+    with_worker: Annotated[
+        bool | None,
+        typer.Option("--worker/--no-worker", help="LUPUS_WORKER: run a worker inside."),
+    ] = None,
+) -> None:
+    """Serve the HTTP API until SIGTERM; a worker runs inside unless told not to."""
+    from service.serving import serve as run  # noqa: PLC0415 - keeps --help fast
+    from service.settings import load_settings  # noqa: PLC0415
+
+    given = {"host": host, "port": port, "worker": with_worker}
+    run(load_settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+def worker() -> None:
+    """Work off the queue until SIGTERM, beside a service on the same database."""
+    from service.serving import work  # noqa: PLC0415
+    from service.settings import load_settings  # noqa: PLC0415
+
+    work(load_settings())
+
+
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database up to this version."""
+    from service.database.engine import open_database  # noqa: PLC0415
+    from service.database.migrate import upgrade  # noqa: PLC0415
+    from service.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database_url)
+    try:
+        revision = upgrade(database)
+    finally:
+        database.close()
+    text = f"migrated to {revision}" if revision else "the database is of this version already"
+    say(text, {"revision": revision, "migrated": revision is not None}, as_json)

@@ -1,0 +1,52 @@
+"""What a detection would cost, from the archive's counts: nothing is planned or run."""
+
+import math
+import os
+from dataclasses import dataclass
+
+from detectors import detector_from_dict
+from storage.selector import Selector
+from storage.stores import Stores
+from workflows.cost import DAY_MS, seconds
+from workflows.plan import CHUNKS_PER_PROCESS
+from workflows.request import RunRequest
+from workflows.settings import WorkflowSettings
+from workflows.spacing import known_steps, read_start_ms
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Series and points that would be read, and the work they are."""
+
+    series: int
+    points: int
+    chunks: int
+    core_seconds: float
+
+
+def estimate(stores: Stores, request: RunRequest, settings: WorkflowSettings) -> Estimate:
+    """Count the selected series and points; a metric of unknown step is taken for daily."""
+    detector = detector_from_dict(dict(request.detector))
+    steps = known_steps(stores.archive, request)
+    begin = read_start_ms(detector, request, steps)
+    scan = stores.archive.scan(
+        request.source, Selector(request.metrics, begin, request.end_ms, request.labels)
+    )
+    cost: dict[tuple[int, int], float] = {}
+    total = 0.0
+    for key, points in zip(scan.keys, scan.counts, strict=True):
+        kind = (points, steps.get(key.metric, DAY_MS))
+        if kind not in cost:
+            cost[kind] = seconds(detector, *kind)
+        total += cost[kind]
+    points = sum(scan.counts)
+    return Estimate(len(scan.keys), points, _chunks(total, len(scan.keys), settings), total)
+
+
+def _chunks(total: float, series: int, settings: WorkflowSettings) -> int:
+    wanted = math.ceil(total / settings.chunk_seconds)
+    if settings.executor == "local":
+        processes = settings.processes or os.cpu_count() or 1
+        worth = int(total / settings.local_chunk_seconds)
+        wanted = max(wanted, min(worth, CHUNKS_PER_PROCESS * processes))
+    return min(max(1, wanted), series, settings.max_chunks)

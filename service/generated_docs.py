@@ -1,0 +1,34 @@
+"""Pages of docs/ that follow from the code; a test proves that they are current."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from service.app import create_app
+from service.settings_page import render
+
+
+def _openapi() -> str:
+    document = create_app().openapi()
+    # The version changes with every release; the page is about what the API takes and answers.
+    document["info"]["version"] = "v1"
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": render, "openapi.json": _openapi}
+
+
+def write_pages(folder: Path) -> None:
+    """Write every page."""
+    for name, made in PAGES.items():
+        (folder / name).write_text(made(), "utf-8")
+
+
+def stale_pages(folder: Path) -> list[str]:
+    """Names of the pages that are missing or differ."""
+    stale = []
+    for name, made in PAGES.items():
+        path = folder / name
+        if not path.is_file() or path.read_text("utf-8") != made():
+            stale.append(name)
+    return stale

@@ -1,0 +1,160 @@
+"""Imports a file of points: as it is, or with its own columns taken for time, value and labels."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from service.accept_ingest import accept_ingest, new_payload
+from service.api.payload import FORMATS
+from service.api.resources import Resources
+from service.app import open_resources
+from service.cli.client import Client, open_client
+from service.cli.exits import USAGE, EndedError
+from service.database.ingests import Ingest, get_ingest
+from service.database.sources import get_source, put_source
+from service.ingest_now import ingest_now
+from service.settings import load_settings
+from service.tryout.errors import TryError
+from service.tryout.read import read_table
+from workflows.request import PointsFormat
+
+_ENDINGS: dict[str, PointsFormat] = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+}
+_BY = "command line"
+
+
+@dataclass(frozen=True)
+class Import:
+    """What the command line said."""
+
+    file: str
+    source: str
+    time: str | None = None
+    values: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    create: bool = False
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    path: Path
+    format: PointsFormat
+    gzip: bool
+
+
+def into_service(wanted: Import, url: str) -> dict[str, Any]:
+    """Send the points to a service, and wait until they are stored."""
+    with _prepared(wanted) as ready, open_client(url) as client:
+        if wanted.create:
+            _create_there(client, wanted.source)
+        media = next(media for media, format_ in FORMATS.items() if format_ == ready.format)
+        headers = {"Content-Type": media} | ({"Content-Encoding": "gzip"} if ready.gzip else {})
+        with ready.path.open("rb") as body:
+            ingest = client.call(
+                "POST", f"/v1/sources/{wanted.source}/points", content=body, headers=headers
+            )
+    return _awaited(url, ingest)
+
+
+def _create_there(client: Client, source: str) -> None:
+    there = client.call("GET", "/v1/sources", params={"limit": 1000})
+    if source not in [one["name"] for one in there["items"]]:
+        client.call("PUT", f"/v1/sources/{source}", json={"kind": "managed"})
+
+
+def _awaited(url: str, ingest: dict[str, Any]) -> dict[str, Any]:
+    with open_client(url) as client:
+        while ingest["state"] not in ("succeeded", "failed"):
+            ingest = client.call("GET", f"/v1/ingests/{ingest['id']}", params={"wait": "20s"})
+    if ingest["state"] == "failed":
+        raise EndedError(USAGE, ingest["error"])
+    return ingest
+
+
+def into_stores(wanted: Import) -> dict[str, Any]:
+    """Store the points in the data folder of the settings, in this process."""
+    with _prepared(wanted) as ready, open_resources(load_settings()) as resources:
+        now_ms = resources.clock.now_ms()
+        _source_here(resources, wanted, now_ms)
+        staged = new_payload(now_ms, ready.format, ready.gzip)
+        resources.stores.objects.put_file(staged.name, ready.path)
+        accepted = accept_ingest(resources.database, wanted.source, staged, _BY, now_ms)
+        ended = _stored(resources, accepted.ingest)
+    if ended.state == "failed":
+        raise EndedError(USAGE, ended.error)
+    return {"id": ended.id, "source": ended.source, "state": ended.state, "points": ended.points}
+
+
+def _source_here(resources: Resources, wanted: Import, now_ms: int) -> None:
+    with resources.database.write() as tx:
+        if get_source(tx, wanted.source) is None and wanted.create:
+            put_source(tx, wanted.source, "managed", "UTC", {"kind": "managed"}, now_ms)
+
+
+def _stored(resources: Resources, ingest: Ingest) -> Ingest:
+    """The ingest when it is over: done here, or by a service on the same folder."""
+    ingest_now(resources, ingest.id)
+    with resources.database.read() as tx:
+        return get_ingest(tx, ingest.id) or ingest
+
+
+@contextmanager
+def _prepared(wanted: Import) -> Iterator[_Prepared]:
+    path = Path(wanted.file)
+    if not path.is_file():
+        raise EndedError(USAGE, f"{wanted.file}: there is no such file")
+    if not (wanted.time or wanted.values or wanted.by):
+        zipped = path.suffix.lower() == ".gz"
+        ending = Path(path.stem).suffix if zipped else path.suffix
+        if ending.lower() not in _ENDINGS:
+            raise EndedError(
+                USAGE, f"{wanted.file}: allowed endings are {' '.join(_ENDINGS)}, with .gz or not"
+            )
+        yield _Prepared(path, _ENDINGS[ending.lower()], zipped)
+        return
+    try:
+        table = read_table(wanted.file)
+    except TryError as error:
+        raise EndedError(USAGE, str(error)) from None
+    with tempfile.TemporaryDirectory(prefix="lupus-import-") as folder:
+        made = Path(folder) / "points.parquet"
+        pq.write_table(as_points(table, wanted.time, wanted.values, wanted.by), made)
+        yield _Prepared(made, "parquet", False)
+
+
+def as_points(
+    table: pa.Table, time: str | None, values: tuple[str, ...], by: tuple[str, ...]
+) -> pa.Table:
+    """Rows of one point each: every value column becomes a metric of its name."""
+    time, values = time or "time", values or ("value",)
+    for name in (time, *values, *by):
+        if name not in table.column_names:
+            raise EndedError(
+                USAGE, f"there is no column {name!r}; there are {', '.join(table.column_names)}"
+            )
+    keeps_metric = "metric" in table.column_names and values == ("value",)
+    parts = []
+    for value in values:
+        metric = (
+            table.column("metric")
+            if keeps_metric
+            else pa.chunked_array([pa.repeat(value, table.num_rows)])
+        )
+        columns = {"metric": metric, "time": table.column(time), "value": table.column(value)}
+        parts.append(pa.table({**columns, **{name: table.column(name) for name in by}}))
+    points = pa.concat_tables(parts, promote_options="permissive")
+    return points.filter(pa.compute.is_valid(points.column("value")))

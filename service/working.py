@@ -1,0 +1,59 @@
+"""A worker of this process: started, and stopped as soon as the process is told to end."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.api.resources import Resources
+from service.clock import DAY_MS
+from service.notifications.transport import open_client
+from service.version import VERSION
+from service.worker.identity import process_identity
+from service.worker.loop import Worker
+from service.worker.parts import WorkerParts
+from service.worker.settings import WorkerSettings
+from workflows.local import LocalLauncher
+
+
+@contextmanager
+def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterator[Worker]:
+    """Run a worker with a launcher of its own."""
+    settings = resources.settings
+    pace = pace or WorkerSettings(
+        retention_runs_ms=settings.retention_runs_days * DAY_MS,
+        retention_rows_ms=settings.retention_run_rows_days * DAY_MS,
+    )
+    launcher = LocalLauncher(settings.stores, settings.steps, VERSION)
+    try:
+        with open_client(resources.egress, settings.ca_bundle) as client:
+            worker = Worker(
+                WorkerParts(
+                    database=resources.database,
+                    stores=resources.stores,
+                    launcher=launcher,
+                    clock=resources.clock,
+                    box=resources.box,
+                    client=client,
+                    holder=process_identity(),
+                    public_url=settings.public_url.rstrip("/"),
+                    steps=settings.steps,
+                    settings=pace,
+                )
+            )
+            worker.start()
+            stopper = threading.Thread(
+                target=_stop_when_told, args=(resources.stopping, worker), name="worker-stopper"
+            )
+            stopper.start()
+            try:
+                yield worker
+            finally:
+                resources.stopping.set()
+                stopper.join()
+    finally:
+        launcher.close()
+
+
+def _stop_when_told(stopping: threading.Event, worker: Worker) -> None:
+    stopping.wait()
+    worker.stop()
