@@ -15,7 +15,7 @@ import pytest
 
 from detectors.errors import DetectorError
 from detectors.prophet import direct, package
-from detectors.prophet.design import Calendar, Design, Floats, Model
+from detectors.prophet.design import Calendar, Design, Floats, Ints, Model
 from detectors.prophet.forecast import Scale
 from tests.detectors.prophet_oracle import (
     days,
@@ -208,14 +208,36 @@ def test_the_interval_is_the_packages_simulated_one(engine: ModuleType) -> None:
     design = Design.of(Model(changepoint_prior_scale=0.5), Calendar(local), np.arange(n))
     fitted = engine.fit(design, values)
     ours = engine.predict(fitted, design, np.arange(n, n + ahead))[1]
+    simulated = _simulated(engine, fitted, design, np.arange(n, n + ahead))
+    np.testing.assert_allclose(ours, simulated, rtol=0.12)
+    assert ours[-1] > 1.2 * ours[0]
+
+
+def test_a_logistic_trend_is_certain_near_its_cap(engine: ModuleType) -> None:
+    n, ahead = 200, 100
+    local = days(n + ahead)
+    rng = np.random.default_rng(16)
+    values = 90 / (1 + np.exp(-(np.arange(n) - 170) / 30)) + 0.05 * rng.normal(size=n)
+    model = Model(growth="logistic", cap=90.0, weekly=False, changepoint_prior_scale=0.5)
+    design = Design.of(model, Calendar(local), np.arange(n))
+    fitted = engine.fit(design, values)
+    future = np.arange(n, n + ahead)
+    ours = engine.predict(fitted, design, future)[1]
+    simulated = _simulated(engine, fitted, design, future)
+    np.testing.assert_allclose(ours, simulated, rtol=0.35)
+    assert ours.max() > 2 * ours[0]
+
+
+def _simulated(engine: ModuleType, fitted: Any, design: Design, future: Ints) -> Floats:
+    """Standard deviation of the package's own draws of future points."""
     fitted.uncertainty_samples = 3000
     state = np.random.get_state()  # noqa: NPY002  (the package draws from numpy's global state)
     np.random.seed(1)  # noqa: NPY002
     with engine.quiet():
-        simulated = fitted.predictive_samples(engine.frame_of(design, np.arange(n, n + ahead)))
+        draws = fitted.predictive_samples(engine.frame_of(design, future))["yhat"]
     np.random.set_state(state)  # noqa: NPY002
-    np.testing.assert_allclose(ours, simulated["yhat"].std(axis=1), rtol=0.12)
-    assert ours[-1] > 1.2 * ours[0]
+    spread: Floats = draws.std(axis=1)
+    return spread
 
 
 def test_holidays_get_the_same_effects(engine: ModuleType) -> None:
@@ -232,6 +254,10 @@ def test_holidays_get_the_same_effects(engine: ModuleType) -> None:
     ours = direct.forecast(design, values[None, :390], future).expected[0]
     theirs = engine.forecast(design, values[None, :390], future).expected[0]
     np.testing.assert_allclose(ours, theirs, atol=0.1)
+    scaled = Scale.of(design.model, values[None, :390]).down(values[None, :390])[0]
+    fitted = parameters_of_package(design, engine.fit(design, values[:390]))
+    gain = density(design, scaled, maximum(design, scaled)) - density(design, scaled, fitted)
+    assert -1e-6 <= gain < 1
     assert ours[5] < 11
     assert ours[6] > 18
 
