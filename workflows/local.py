@@ -15,6 +15,7 @@ from workflows.chunk import committed_chunks
 from workflows.context import write_request
 from workflows.errors import PERMANENT_EXIT
 from workflows.failure import Failure, record_failure
+from workflows.ingest import write_ingest_request
 from workflows.launcher import Launched, Progress
 from workflows.local_pool import Ended, LocalPool, Lost, Ticket
 from workflows.request import IngestRequest, RunRequest
@@ -66,8 +67,8 @@ class LocalLauncher:
 
     def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
         """Start an attempt; the same attempt again is a no-op; it resumes from the commits."""
-        ingest = isinstance(request, IngestRequest)
-        run = request.job if isinstance(request, IngestRequest) else request.run
+        first = _first_step(request)
+        run = first.run
         with self._changed:
             known = self._runs.get(run)
             if known is not None and known.attempt >= attempt:
@@ -76,8 +77,9 @@ class LocalLauncher:
                 self._stop(known, "a later attempt was started")
             if isinstance(request, RunRequest):
                 write_request(self._objects, request)
-            self._runs[run] = _Run(run, attempt, Progress("waiting"))
-            self._runs[run].todo.append(_Todo(StepCall("ingest" if ingest else "plan", run)))
+            else:
+                write_ingest_request(self._objects, request)
+            self._runs[run] = _Run(run, attempt, Progress("waiting"), deque([_Todo(first)]))
             self._fill()
 
     def look(self, run: str, attempt: int) -> Launched:
@@ -232,3 +234,9 @@ class LocalLauncher:
             self._publish_when_detected(run)
         else:
             self._end(run, f"{call.name}: {error}", transient=transient)
+
+
+def _first_step(request: RunRequest | IngestRequest) -> StepCall:
+    if isinstance(request, IngestRequest):
+        return StepCall("ingest", request.job)
+    return StepCall("plan", request.run)

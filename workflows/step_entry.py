@@ -24,6 +24,7 @@ from workflows.detect import detect
 from workflows.errors import BadRequestError, StoppedError, WorkflowError, exit_code
 from workflows.failure import Failure, LastLines, record_failure
 from workflows.ingest import ingest_job
+from workflows.ingest import ingest_job
 from workflows.plan import chunks_to_launch, plan
 from workflows.publish import publish
 from workflows.settings import WorkflowSettings

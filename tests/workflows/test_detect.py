@@ -101,7 +101,7 @@ def test_results_are_the_detectors_own(
         numbers = range(chunk.first, chunk.first + chunk.series)
         assert series.column("number").to_pylist() == list(numbers)
         for number in numbers:
-            one = Series(daily(60)[-35:], noise(int(names[number]), 60)[-35:])
+            one = Series(daily(40)[-35:], noise(int(names[number]), 40)[-35:])
             expected = detector.detect(one, START, END)
             mine = results.filter(pc.equal(results.column("number"), number))
             assert mine.column("ts").to_pylist() == expected.times.astype(np.int64).tolist()

@@ -66,7 +66,7 @@ def test_chunks_hold_every_series_once_and_only_what_detection_needs(world: Worl
     expected = []
     for number, id_ in enumerate(ids):
         name = next(n for n in range(40) if key(n).id == id_)
-        recent = zip(daily(60)[-35:].tolist(), noise(name, 60)[-35:].tolist(), strict=True)
+        recent = zip(daily(40)[-35:].tolist(), noise(name, 40)[-35:].tolist(), strict=True)
         expected += [(number, ts, value) for ts, value in recent]
     columns = (found.column(name).to_pylist() for name in ("number", "ts", "value"))
     assert list(zip(*columns, strict=True)) == expected

@@ -76,7 +76,7 @@ def key(number: int, metric: str = "ndcg") -> SeriesKey:
     return SeriesKey.of(SOURCE, metric, {"k": f"{number:05d}"})
 
 
-def write_daily(stores: Stores, series: int, rows: int = 60, metric: str = "ndcg") -> None:
+def write_daily(stores: Stores, series: int, rows: int = 40, metric: str = "ndcg") -> None:
     """``series`` daily series, each with one spike in the last week."""
     tables = [
         points(metric, dict(key(n).labels), daily(rows), noise(n, rows)) for n in range(series)
