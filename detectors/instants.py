@@ -27,7 +27,7 @@ def epoch_ms(name: str, value: Instant | None) -> int | None:
         return int(value.astype("datetime64[ms]").astype(np.int64))
     if isinstance(value, int | np.integer):
         return int(value)
-    if value.tzinfo is not None:
+    if getattr(value, "tzinfo", None) is not None:
         return (value - _EPOCH) // _MILLISECOND
     raise ParameterError(
         name, f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC or "
