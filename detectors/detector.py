@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.bands import Bands
 from detectors.calendar import Holidays, dump_holidays, parse_holidays
-from detectors.errors import DetectorError, InsufficientHistoryError, ParameterError
+from detectors.errors import DetectorError, InsufficientHistoryError, ParameterError, SeriesError
 from detectors.finish import OutputRules, results_of
 from detectors.frame import BaselineRules, Frame, Request, frames
 from detectors.grid import Grid
@@ -248,6 +248,8 @@ class Detector(ABC):
             A checked point has too little history and `on_insufficient` is "error".
         ParameterError
             The range or the step is not valid.
+        SeriesError
+            The series' times lie on no grid.
         """
         (result,) = self.detect_many([series], start, end, step=step)
         return result
@@ -281,6 +283,9 @@ class Detector(ABC):
         rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
         outcomes: list[Result | DetectorError] = [_EMPTY] * len(series)
         for positions, frame in frames(series, request, rules):
+            if isinstance(frame, SeriesError):
+                outcomes[positions[0]] = frame
+                continue
             for position, outcome in zip(positions, self._try_frame(frame), strict=True):
                 outcomes[position] = outcome
         return outcomes

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.calendar import Holidays, on_holiday
+from detectors.errors import SeriesError
 from detectors.grid import Grid, infer_grid
 from detectors.instants import Moment, moment_ms
 from detectors.result import Flags
@@ -14,6 +15,9 @@ from detectors.wall_clock import to_wall
 
 # About 2 MB of values: a frame and its bands stay in the processor's cache.
 _CELLS = 1 << 18
+# More slots than this, and than this many for each point, are no grid but a mistake in the times.
+_MOST_SLOTS = 2_000_000
+_MOST_SLOTS_PER_POINT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,15 @@ class BaselineRules:
 
 def frames(
     series: Sequence[Series], request: Request, rules: BaselineRules
-) -> Iterator[tuple[list[int], Frame]]:
+) -> Iterator[tuple[list[int], Frame | SeriesError]]:
     """Cut series into frames of one grid and span; yields the positions of a frame's series.
 
-    Series without points are in no frame.
+    Series without points are in no frame; one that lies on no grid comes with its error.
     """
-    for members in _grouped(series, request, rules.timezone):
+    groups, errors = _grouped(series, request, rules.timezone)
+    for position, error in errors.items():
+        yield [position], error
+    for members in groups:
         _, timeline = members[0]
         height = max(1, _CELLS // (timeline.last - timeline.first + 1))
         for i in range(0, len(members), height):
@@ -145,22 +152,34 @@ def frames(
 
 def _grouped(
     series: Sequence[Series], request: Request, timezone: str
-) -> list[list[tuple[int, _Timeline]]]:
+) -> tuple[list[list[tuple[int, _Timeline]]], dict[int, SeriesError]]:
+    """Positions and timelines by grid and span, and what was wrong with the others."""
     groups: dict[tuple[Grid, int, int], list[tuple[int, _Timeline]]] = {}
+    errors: dict[int, SeriesError] = {}
     known: dict[int | bytes, _Timeline] = {}
     for position, one in enumerate(series):
         if not len(one):
             continue
-        timeline = known.get(id(one.epoch_ms))
-        if timeline is None:
-            content = one.epoch_ms.tobytes()
-            timeline = known.get(content)
-            if timeline is None:
-                timeline = _timeline(one.epoch_ms, request, timezone)
-            known[content] = known[id(one.epoch_ms)] = timeline
+        try:
+            timeline = _known_timeline(one.epoch_ms, request, timezone, known)
+        except SeriesError as error:
+            errors[position] = error
+            continue
         key = (timeline.grid, timeline.first, timeline.last)
         groups.setdefault(key, []).append((position, timeline))
-    return list(groups.values())
+    return list(groups.values()), errors
+
+
+def _known_timeline(
+    epoch_ms: Millis, request: Request, timezone: str, known: dict[int | bytes, _Timeline]
+) -> _Timeline:
+    """Place each distinct sequence of timestamps once."""
+    timeline = known.get(id(epoch_ms))
+    if timeline is None:
+        content = epoch_ms.tobytes()
+        timeline = known.get(content) or _timeline(epoch_ms, request, timezone)
+        known[content] = known[id(epoch_ms)] = timeline
+    return timeline
 
 
 def _timeline(epoch_ms: Millis, request: Request, timezone: str) -> _Timeline:
@@ -171,6 +190,12 @@ def _timeline(epoch_ms: Millis, request: Request, timezone: str) -> _Timeline:
     last = int(slots[-1])
     if request.end_ms is not None:
         last = max(last, _last_slot_before(request.end_ms, grid))
+    width = last - int(slots[0]) + 1
+    if width > max(_MOST_SLOTS, _MOST_SLOTS_PER_POINT * len(slots)):
+        raise SeriesError(
+            f"{len(slots)} points over {width} steps of {grid.step_ms} ms are too irregular for a "
+            "grid; give the series' step"
+        )
     return _Timeline(grid, slots[rows], rows, int(slots[0]), last)
 
 

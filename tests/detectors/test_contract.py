@@ -16,6 +16,7 @@ from detectors import (
     Reason,
     Result,
     Series,
+    SeriesError,
     Severity,
     detector_from_dict,
 )
@@ -82,6 +83,30 @@ def test_one_point_is_no_anomaly(type_: str) -> None:
     assert not result.is_anomaly.any()
     wanted = Reason.INSUFFICIENT_HISTORY if type_ in NEEDS_HISTORY else Reason.OK
     assert result.reason.tolist() == [wanted]
+
+
+def test_a_range_without_points_has_no_rows(type_: str) -> None:
+    one, first, last = series(daily(), planted()), int(daily()[0]), int(daily()[-1])
+    assert len(judge(type_, one, last + 1)) == 0
+    assert len(judge(type_, one, None, first)) == 0
+    assert len(judge(type_, one, last, last)) == 0
+    assert len(judge(type_, one, first - 10**9, first - 10**8)) == 0
+
+
+def test_a_range_after_the_last_point_has_rows_without_data(type_: str) -> None:
+    last = int(daily()[-1])
+    result = judge(type_, series(daily(), planted()), last + 86_400_000, last + 3 * 86_400_000)
+    assert result.reason.tolist() == [Reason.NO_DATA] * 2
+
+
+def test_times_on_no_grid_are_an_error_of_their_series_only(type_: str) -> None:
+    wild = series([0, 1, 2, 10**12], [LEVEL] * 4)
+    good, bad = detector_of(type_).try_many([series(daily(), planted()), wild])
+    assert isinstance(good, Result)
+    assert isinstance(bad, SeriesError)
+    with pytest.raises(SeriesError, match="too irregular"):
+        judge(type_, wild)
+    assert len(detector_of(type_).detect(wild, step=DAY))
 
 
 def test_nan_and_infinity_are_no_data_whatever_stands_around_them(type_: str) -> None:
@@ -397,9 +422,7 @@ def test_unknown_parameters_are_refused_by_name(type_: str) -> None:
         ("clip_lower", "low"),
     ],
 )
-def test_bad_values_are_refused_and_the_field_is_named(
-    type_: str, field: str, value: object
-) -> None:
+def test_bad_values_are_refused_and_the_field_is_named(type_: str, field: str, value: Any) -> None:
     with pytest.raises(ParameterError) as caught:
         detector_of(type_, **{field: value})
     assert caught.value.field == field
