@@ -42,6 +42,7 @@ from detectors.prophet.schedule import Schedule
 
 MIN_POINTS = 90
 FEWEST_POINTS = 30
+FEWEST_DRAWS = 20
 _DAY = timedelta(days=1)
 # Beyond it a history's range, or a forecast from it, may not be a number.
 _LARGEST = 1e300
@@ -153,7 +154,7 @@ class Prophet(Detector):
     )
     interval_width: float = parameter(
         0.997,
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 0.999999},
         "Share of ordinary points that the band should hold.",
     )
     refit_every: timedelta = parameter(
@@ -166,7 +167,7 @@ class Prophet(Detector):
     history_length: Length | None = parameter(
         None,
         OPTIONAL_LENGTH_SCHEMA,
-        "History before a refit that is fitted; null for 90 days of steps below a day and 731 "
+        "History before a refit that is fitted; null for 90 days of steps below a day and 738 "
         "days of longer ones.",
         parse=parse_optional_length,
         dump=dump_length,
@@ -196,6 +197,8 @@ class Prophet(Detector):
         """Raise ParameterError where parameters contradict each other."""
         if self.growth == "logistic" and (self.cap is None or self.cap <= self.floor):
             raise ParameterError("cap", "logistic growth needs a limit above `floor`")
+        if 0 < self.mcmc_samples < FEWEST_DRAWS:
+            raise ParameterError("mcmc_samples", f"give 0 or at least {FEWEST_DRAWS} draws")
         if self.engine == "direct" and (self.growth == "logistic" or self.mcmc_samples):
             raise ParameterError(
                 "engine", "direct has neither logistic growth nor mcmc_samples; give auto"

@@ -12,6 +12,9 @@ from detectors.wall_clock import DAY_MS, to_utc, to_wall
 
 _DAY = timedelta(days=1)
 _MILLISECOND = timedelta(milliseconds=1)
+# A yearly season needs points 730 days apart. A week more, or one day without data at either end
+# would switch it off for the next verdict.
+_TWO_YEARS = 731 + 7
 # 1970-01-05: refits every seven days fall on Mondays.
 _MONDAY = 4
 
@@ -26,7 +29,7 @@ class Schedule:
     def history_ms(self, step_ms: int) -> int:
         """Return the length of history for points at a distance of ``step_ms``."""
         if self.history is None:
-            return (90 if step_ms < DAY_MS else 731) * DAY_MS
+            return (90 if step_ms < DAY_MS else _TWO_YEARS) * DAY_MS
         if isinstance(self.history, int):
             return self.history * step_ms
         return self.history // _MILLISECOND

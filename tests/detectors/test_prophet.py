@@ -155,6 +155,15 @@ def test_leap_days_are_judged_like_others() -> None:
     assert np.abs(result.expected - result.values).max() < 2
 
 
+def test_a_day_without_data_does_not_switch_the_yearly_season_off() -> None:
+    t = np.arange(1000)
+    values = 20 * np.sin(2 * np.pi * t / 365.25) + np.random.default_rng(17).normal(size=1000)
+    whole = daily(values)
+    holes = daily(np.where((t == 998) | (t == 999 - 738), np.nan, values))
+    with_, without = (Prophet().detect(one, whole.times[-1]) for one in (holes, whole))
+    assert abs(with_.expected[0] - without.expected[0]) < 0.3
+
+
 def test_a_constant_series_expects_itself_and_warns_at_most() -> None:
     values = np.full(200, 1000.0)
     values[[-1]] = 1001.0
@@ -320,7 +329,7 @@ def test_logistic_growth_takes_the_package() -> None:
         ("yearly", {"yearly": "on"}),
         ("weekly", {"weekly": 0}),
         ("daily", {"daily": 1.5}),
-        ("interval_width", {"interval_width": 1.0}),
+        ("interval_width", {"interval_width": 1 - 1e-16}),
         ("interval_width", {"interval_width": 99.7}),
         ("refit_every", {"refit_every": "12h"}),
         ("refit_every", {"refit_every": "36h"}),
@@ -332,6 +341,7 @@ def test_logistic_growth_takes_the_package() -> None:
         ("engine", {"engine": "direct", "growth": "logistic", "cap": 1.0}),
         ("engine", {"engine": "direct", "mcmc_samples": 100}),
         ("mcmc_samples", {"mcmc_samples": -1}),
+        ("mcmc_samples", {"mcmc_samples": 19}),
         ("cap", {"growth": "logistic"}),
         ("cap", {"growth": "logistic", "cap": 1.0, "floor": 1.0}),
     ],
@@ -371,8 +381,8 @@ def test_history_counts_back_from_the_refit_before_start() -> None:
     end = datetime(2026, 6, 11, tzinfo=UTC)
     hour, day = timedelta(hours=1), timedelta(days=1)
     assert Prophet().history(start, end, hour) == 90 * day + 15 * hour + hour
-    assert Prophet().history(start, end, day) == 731 * day + 15 * hour + day
-    assert Prophet(consecutive=3).history(start, end, day) == 735 * day + 15 * hour + day
+    assert Prophet().history(start, end, day) == 738 * day + 15 * hour + day
+    assert Prophet(consecutive=3).history(start, end, day) == 742 * day + 15 * hour + day
 
 
 def test_importing_the_detector_imports_nothing_heavy() -> None:

@@ -99,8 +99,8 @@ def test_weekly_refits_fall_on_mondays() -> None:
     ("history", "step_ms", "length_ms"),
     [
         (None, HOUR_MS, 90 * DAY_MS),
-        (None, DAY_MS, 731 * DAY_MS),
-        (None, 7 * DAY_MS, 731 * DAY_MS),
+        (None, DAY_MS, 738 * DAY_MS),
+        (None, 7 * DAY_MS, 738 * DAY_MS),
         (100, HOUR_MS, 100 * HOUR_MS),
         (timedelta(days=30), DAY_MS, 30 * DAY_MS),
     ],
