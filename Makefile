@@ -34,10 +34,10 @@ imports: $(DEV_READY)
 	@$(BIN)/lint-imports
 
 docs-check: $(DEV_READY)
-	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/lupus-server docs --check
 
-docs: $(DEV_READY)  ## regenerate docs/settings.md, docs/openapi.json and the pictures' sources
-	@$(BIN)/python docs/generate.py
+docs: $(DEV_READY)  ## make docs/settings.md and docs/openapi.json again
+	@$(BIN)/lupus-server docs
 
 bench: $(DEV_READY)  ## measure: ratios of both sides from one run
 	@$(BIN)/python -m benchmarks

@@ -51,13 +51,13 @@ RULES = (
         24,
     ),
     Rule(
-        LATE_RULE, PIPELINE, ("row_count",), {"type": "window", "method": "pct", "p": 50}, "14d", 24
+        LATE_RULE, PIPELINE, ("row_count",), {"type": "window", "method": "pct", "p": 30}, "14d", 24
     ),
     Rule(
         "rows-threshold",
         PIPELINE,
         ("row_count",),
-        {"type": "threshold", "lower": 1000, "no_data": "anomaly"},
+        {"type": "threshold", "lower": 90_000, "no_data": "anomaly"},
         "14d",
         24,
     ),

@@ -20,7 +20,7 @@ from service.demo.process import LOG, running_service
 from service.demo.receiver import Receiver
 from service.demo.rules import LATE_RULE, RULES
 from service.demo.series import PIPELINE, QUALITY, SERVING, DemoSeries, make_series, midnight
-from service.demo.show import show_alarms, show_outcomes, show_received
+from service.demo.show import short, show_alarms, show_outcomes, show_received
 from storage.settings import StorageSettings
 from storage.stores import open_stores
 
@@ -52,8 +52,8 @@ def run_demo(folder: Path, console: Console) -> int:
             _wait_for_withdrawal(receiver, progress)
         _show(console, planted, anomalies, runs, receiver)
         console.print(
-            f"[bold]Late partition:[/] the rest of {late.series.name} arrived, the check ran "
-            f"again and withdrew {withdrawn} anomaly, cause data.\n",
+            f"[bold]Late partition:[/] the rest of {short(late.series.name)} arrived, "
+            f"the check ran again and withdrew {withdrawn} anomaly, because the data changed.\n",
             highlight=False,
         )
         for line in _where(folder):

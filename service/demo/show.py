@@ -1,5 +1,6 @@
 """The demonstration's tables."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from service.demo.outcome import FalseAlarm, Outcome
 from service.demo.receiver import Received
 
 MOST_ALARMS = 8
+LABEL_VALUE = re.compile(r'="([^"]*)"')
 STYLES = {"critical": "red", "major": "dark_orange", "warning": "yellow"}
 
 
@@ -18,7 +20,7 @@ def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print one row for each planted event and each rule that should have seen it."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("planted", "series", "when", "detector", "found", "delay", "severity"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=name != "series", overflow="fold")
     shown = None
     for outcome in outcomes:
         event = outcome.planted
@@ -26,7 +28,7 @@ def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
         shown = event
         table.add_row(
             event.kind if first else "",
-            event.series if first else "",
+            short(event.series) if first else "",
             when(event.start, outcome.rule.step_hours) if first else "",
             str(outcome.rule.detector["type"]),
             "[green]yes[/]" if outcome.found else "[bold red]missed[/]",
@@ -46,7 +48,7 @@ def show_alarms(console: Console, alarms: Sequence[FalseAlarm], judged: int) -> 
     )
     for alarm in alarms[:MOST_ALARMS]:
         console.print(
-            f"  {when(alarm.when, alarm.rule.step_hours)}  {alarm.series}  "
+            f"  {when(alarm.when, alarm.rule.step_hours)}  {short(alarm.series)}  "
             f"{alarm.rule.detector['type']}  {_severity(alarm.severity)}",
             highlight=False,
         )
@@ -57,22 +59,26 @@ def show_alarms(console: Console, alarms: Sequence[FalseAlarm], judged: int) -> 
 def show_received(console: Console, received: Sequence[Received]) -> None:
     """Print what the webhook receiver got, and whether each signature was right."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("webhook", "rule", "anomalies", "signature"):
-        table.add_column(name)
+    for name in ("webhook", "says", "signature"):
+        table.add_column(name, overflow="fold")
     for delivery in received:
         data = delivery.body.get("data", {})
         table.add_row(
             delivery.type,
-            str(data.get("rule", "")),
-            str(len(data.get("anomalies", ()))),
+            str(data.get("text", "")),
             "[green]right[/]" if delivery.signed else "[bold red]WRONG[/]",
         )
     console.print(table)
 
 
+def short(series: str) -> str:
+    """A series without its labels' names: ``ndcg@10 (dnn-v4, jp)``."""
+    return f"{series.split('{')[0]} ({', '.join(LABEL_VALUE.findall(series))})"
+
+
 def when(moment: datetime, step_hours: int) -> str:
     """A date, with the hour where points are finer than a day."""
-    return f"{moment:%Y-%m-%d}" if step_hours >= 24 else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d}" if step_hours >= 24 else f"{moment:%m-%d %H:%M}"
 
 
 def delay_words(delay: timedelta | None, step_hours: int) -> str:
