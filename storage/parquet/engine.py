@@ -68,7 +68,8 @@ class Engine:
         self._scratch = scratch or Path(tempfile.gettempdir())
         self._lock = threading.Lock()
         self._root: duckdb.DuckDBPyConnection | None = None
-        self._owner = 0
+        self._inherited: duckdb.DuckDBPyConnection | None = None
+        self._owner = os.getpid()
         self._spill: tuple[Path, int] | None = None
 
     @contextmanager
@@ -83,13 +84,18 @@ class Engine:
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
-            if self._root is None or self._owner != os.getpid():
-                self._root, self._owner = self._connect(), os.getpid()
+            if self._owner != os.getpid():
+                # A fork carries a database over without its threads: it must never be touched.
+                self._inherited, self._root, self._spill = self._root, None, None
+                self._owner = os.getpid()
+            if self._root is None:
+                self._root = self._connect()
             return self._root
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        with system_errors(f"scratch folder {self._scratch}"):
-            self._spill = _own_folder(self._scratch)
+        if self._spill is None:
+            with system_errors(f"scratch folder {self._scratch}"):
+                self._spill = _own_folder(self._scratch)
         return duckdb.connect(
             ":memory:",
             config={

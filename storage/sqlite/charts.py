@@ -11,6 +11,9 @@ import numpy as np
 from storage.index import Band, PointsDay
 from storage.sqlite.filters import marks
 
+_FIRST_MS = -62_135_596_800_000  # 0001-01-01
+_LAST_MS = 253_402_300_799_000  # 9999-12-31
+
 # External versions: a document is replaced unless the stored one is newer.
 _PUT_POINTS = """
     INSERT INTO points (source, series, day, sequence, ts_ms, point_values)
@@ -128,4 +131,5 @@ def _unpack(data: bytes) -> list[float | None]:
 
 
 def _day(ts_ms: int) -> str:
+    ts_ms = min(max(ts_ms, _FIRST_MS), _LAST_MS)  # bounds may mean "everything"
     return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d")

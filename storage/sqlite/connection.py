@@ -47,6 +47,7 @@ class Connections:
         self._lock = threading.Lock()
         self._open: list[sqlite3.Connection] = []
         self._owner = os.getpid()
+        self._inherited: list[object] = []
         self._closed = False
         with system_errors(f"index folder {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,8 @@ class Connections:
         if self._closed:
             raise InvalidError(f"index {self.path.name}: is closed")
         if os.getpid() != self._owner:
-            # SQLite forbids a connection carried over a fork; the parent's stay untouched.
+            # SQLite forbids to use, and even to close, connections carried over a fork.
+            self._inherited.append((self._local, self._open))
             self._local, self._open, self._owner = threading.local(), [], os.getpid()
             self._lock = threading.Lock()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

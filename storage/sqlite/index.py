@@ -47,7 +47,7 @@ class SqliteIndex:
         self, source: str, rule: str, series: Sequence[str], start_ms: int, end_ms: int
     ) -> Iterator[StoredAnomaly]:
         """What is stored of a rule for these series in [start, end), found and withdrawn."""
-        for some in _batches(series, SERIES_PER_QUERY):
+        for some in _batches(dict.fromkeys(series), SERIES_PER_QUERY):
             with self._connections.reading() as connection:
                 found = anomalies.known(connection, source, rule, some, start_ms, end_ms)
             yield from found

@@ -22,7 +22,7 @@ ALL = Selector(("*",), -(10**14), 10**14)
 
 repeatable = settings(
     derandomize=True,
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

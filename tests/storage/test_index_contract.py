@@ -149,7 +149,7 @@ def test_known_anomalies_are_of_the_rule_the_series_and_the_half_open_range(inde
     index.write_anomalies([new(document) for document in [*others, *wanted]])
     index.refresh()
     series = [anomaly().series, *(f"{number:032d}" for number in range(2_500))]
-    known = list(index.known_anomalies("s", "r", series, 10, 20))
+    known = list(index.known_anomalies("s", "r", [*series, *series], 10, 20))
     assert [each.anomaly for each in known] == wanted
     assert list(index.known_anomalies("s", "r", [], 10, 20)) == []
 
@@ -339,6 +339,7 @@ def test_days_of_points_come_by_series_then_day(index: Index) -> None:
         ("b", "2026-01-02"),
     ]
     assert list(index.points("s", ["a"], start, start)) == []
+    assert len(list(index.points("s", ["a", "a"], -(10**17), 10**17))) == 3
     assert len(list(index.points("s", ["a"], start, start + DAY_MS))) == 1
 
 

@@ -157,6 +157,22 @@ def test_a_closed_index_says_so(index: SqliteIndex) -> None:
         index.counts()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_opens_its_own_connection(index: SqliteIndex) -> None:
+    index.write_anomalies([new(anomaly(1))])
+    child = multiprocessing.get_context("fork").Process(target=_write_and_leave, args=(index,))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert index.counts()["anomalies"] == 2
+    assert index.write_anomalies([new(anomaly(3))]).written == 1
+
+
+def _write_and_leave(index: SqliteIndex) -> None:
+    index.write_anomalies([new(anomaly(2))])
+    index.close()
+
+
 def _write_for_ever(file: Path, barrier: Barrier) -> None:
     index = SqliteIndex(file)
     barrier.wait(60)
