@@ -1,8 +1,8 @@
 """Compiled kernels: numba with one pinned target, so that every node computes the same floats.
 
 Import this module only where a kernel is about to run: numba costs more to import than all of
-numpy. Kernels are compiled at first use and cached beside their source; where that folder is
-read-only, set NUMBA_CACHE_DIR to one that was filled when the image was built.
+numpy. Kernels with a signature are compiled when their module is imported, others at first use; the
+code is kept beside the source, so an image that has imported them once never compiles again.
 """
 
 import platform
@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
+
+from detectors.kernel_cache import keep
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -44,7 +46,13 @@ def kernel(signature: Any = None) -> Callable[[Kernel], Kernel]:
     signature : numba signature, optional
         Types to compile for at once, so that no other variant can arise; else at first call.
     """
-    return cast(
-        "Callable[[Kernel], Kernel]",
-        numba.njit(signature, cache=True, error_model="numpy", nogil=True),
-    )
+
+    def decorate(function: Kernel) -> Kernel:
+        dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+        keep(dispatcher, function)
+        if signature is not None:
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()
+        return cast("Kernel", dispatcher)
+
+    return decorate

@@ -78,19 +78,18 @@ def _smooth_equally(
     _interpolate(knots, jump, out)
 
 
-@kernel("f8(f8, f8, f8, f8, f8, f8, f8)")
-def _line_at_centre(
-    m0: float, m1: float, m2: float, t0: float, t1: float, narrow: float, otherwise: float
-) -> float:
-    """Weighted least-squares line at offset 0 from the moments of offsets and of values."""
-    if m0 <= 0.0:
-        return otherwise
-    mean = m1 / m0
-    variance = m2 / m0 - mean * mean
-    level = t0 / m0
-    if variance > 0.0 and np.sqrt(variance) > narrow:
-        return level - mean / variance * (t1 / m0 - mean * level)
-    return level
+@kernel("f8(f8, f8, f8, f8, f8, f8)")
+def _line_at_centre(m0: float, m1: float, m2: float, t0: float, t1: float, narrow: float) -> float:
+    """Weighted least-squares line at offset 0 from the moments of offsets and of values.
+
+    Without branches, so that a loop over it becomes vector instructions; NaN or inf if m0 is 0.
+    """
+    share = 1.0 / m0
+    mean = m1 * share
+    level = t0 * share
+    variance = m2 * share - mean * mean
+    slope = mean / variance if variance > narrow else 0.0
+    return level - slope * (t1 * share - mean * level)
 
 
 @kernel(
@@ -113,7 +112,7 @@ def _smooth_weighted(
     """Loess in which each point counts by its robustness weight."""
     n, width = len(values), len(interior)
     jump, reach, first, stop = shape[0], shape[1], shape[2], shape[3]
-    narrow = 0.001 * (n - 1)
+    narrow = (0.001 * (n - 1)) ** 2  # too narrow beside the series for a slope to be trusted
     _fold(robustness, jump, folded_weights)
     for i in range(n):
         out[i] = robustness[i] * values[i]
@@ -138,10 +137,12 @@ def _smooth_weighted(
                 m2[q] += w2 * weight[q]
                 t0[q] += w0 * value[q]
                 t1[q] += w1 * value[q]
+        fits = knots[block : block + size]
         for q in range(size):
-            knots[block + q] = _line_at_centre(
-                m0[q], m1[q], m2[q], t0[q], t1[q], narrow, values[(block + q) * jump]
-            )
+            fits[q] = _line_at_centre(m0[q], m1[q], m2[q], t0[q], t1[q], narrow)
+        for q in range(size):
+            if not m0[q] > 0.0:
+                fits[q] = values[(block + q) * jump]
     for e in range(len(edge_knots)):
         position = min(edge_knots[e] * jump, n - 1)
         left = max(min(position - reach, n - width), 0)
@@ -155,7 +156,8 @@ def _smooth_weighted(
             a2 += weight_here * offset * offset
             b0 += value_here
             b1 += value_here * offset
-        knots[edge_knots[e]] = _line_at_centre(a0, a1, a2, b0, b1, narrow, values[position])
+        fit = _line_at_centre(a0, a1, a2, b0, b1, narrow)
+        knots[edge_knots[e]] = fit if a0 > 0.0 else values[position]
     _interpolate(knots, jump, out)
 
 

@@ -142,6 +142,8 @@ def merged(parts: list[tuple[slice, Outcome]], n: int) -> Outcome:
     A row is a member if any stretch says so, and the first that does speaks for it, else the first
     that tested it; but `expected_trend` is always the first stretch's. Untested rows are NaN.
     """
+    if len(parts) == 1 and parts[0][0] == slice(0, n):
+        return parts[0][1]
     numbers = {name: np.full(n, np.nan) for name in ("expected", "lower", "upper", "centre")}
     trend, score = np.full(n, np.nan), np.full(n, np.nan)
     member, spreadless = np.zeros(n, bool), np.zeros(n, bool)
