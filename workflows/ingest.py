@@ -33,6 +33,13 @@ class Ingested:
     metrics: Mapping[str, MetricSummary]
 
 
+@dataclass(frozen=True)
+class StagedIngest:
+    """What lies in the objects; the request's own ``format`` would hide that of the file."""
+
+    request: IngestRequest
+
+
 def ingest(
     context: StepContext, request: IngestRequest, on_stored: Callable[[], None] = nothing
 ) -> Ingested:
@@ -76,13 +83,13 @@ def ingest(
 
 def ingest_job(context: StepContext, job: str) -> Ingested:
     """The step: the ingest whose request lies in the objects."""
-    request = load(IngestRequest, context.objects.get(ingest_request_name(job)), REQUEST_FORMAT)
-    return ingest(context, request)
+    staged = load(StagedIngest, context.objects.get(ingest_request_name(job)), REQUEST_FORMAT)
+    return ingest(context, staged.request)
 
 
 def write_ingest_request(objects: Objects, request: IngestRequest) -> None:
     """Put the request where the step finds it; the same request again is a no-op."""
-    objects.put(ingest_request_name(request.job), dump(request, REQUEST_FORMAT))
+    objects.put(ingest_request_name(request.job), dump(StagedIngest(request), REQUEST_FORMAT))
 
 
 def ingest_request_name(job: str) -> str:

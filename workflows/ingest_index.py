@@ -101,7 +101,9 @@ class Projection:
         rows = points.rows.where(np.isfinite(points.rows.value))
         numbers, starts = np.unique(rows.number, return_index=True)
         entries, doubtful = {}, []
-        for number, times in zip(numbers.tolist(), np.split(rows.ts, starts[1:]), strict=True):
+        ends = np.append(starts[1:], len(rows.ts))
+        for number, begin, end in zip(numbers.tolist(), starts, ends, strict=True):
+            times = rows.ts[begin:end]
             key = points.keys[number]
             old = known.get(key.id)
             before = (old.step_ms, old.last_ms) if old else (None, None)
