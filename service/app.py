@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from service.api import (
     anomalies,
@@ -25,14 +25,12 @@ from service.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from service.api.resources import Resources
 from service.auth.ways import ways_of
 from service.clock import Clock, SystemClock
-from service.database.deliveries import count_deliveries
 from service.database.engine import Database, open_database
 from service.database.migrate import upgrade
-from service.database.queue import depth
-from service.database.runs import count_by_state, last_success_ms
 from service.database.tokens import count_valid_tokens
 from service.errors import SettingsError
-from service.metrics_endpoint import HouseState, Measures
+from service.house_look import HouseLook
+from service.metrics_endpoint import Measures
 from service.notifications.egress import Egress
 from service.secret_box import open_secret_box
 from service.settings import Settings
@@ -53,6 +51,7 @@ _RESOURCES = (
     deliveries,
     ingests,
     tokens,
+    probes,
 )
 
 
@@ -104,7 +103,7 @@ def open_app(
         resources = stack.enter_context(open_resources(settings, clock))
         app = create_app()
         app.state.resources = resources
-        app.state.measures = Measures(lambda: look(resources))
+        app.state.measures = Measures(HouseLook(resources).look)
         if settings.worker:
             stack.enter_context(working(resources, pace))
         yield app
@@ -122,29 +121,12 @@ def create_app() -> FastAPI:
         responses={"default": {"model": Problem, "description": "Why it was refused."}},
         separate_input_output_schemas=False,
     )
-    v1 = APIRouter(prefix="/v1")
     for resource in _RESOURCES:
-        v1.include_router(resource.router)
-    app.include_router(v1)
-    app.include_router(probes.router)
+        app.include_router(resource.router)
     add_problem_handlers(app)
     app.add_middleware(Gate)
     _describe_problems(app)
     return app
-
-
-def look(resources: Resources) -> HouseState:
-    """What /metrics tells of the database."""
-    now_ms = resources.clock.now_ms()
-    with resources.database.read() as tx:
-        waiting = depth(tx, now_ms)
-        return HouseState(
-            runs=count_by_state(tx),
-            queued={one.kind: one.waiting for one in waiting},
-            oldest_queued_seconds=max((one.oldest_ms for one in waiting), default=0) / 1000,
-            deliveries=count_deliveries(tx),
-            last_success_ms=last_success_ms(tx),
-        )
 
 
 def _describe_problems(app: FastAPI) -> None:

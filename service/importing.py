@@ -15,8 +15,9 @@ from service.api.payload import FORMATS
 from service.api.resources import Resources
 from service.app import open_resources
 from service.cli.client import Client, open_client
-from service.cli.exits import USAGE, EndedError
-from service.database.ingests import Ingest, get_ingest
+from service.cli.exits import FAILED, USAGE, EndedError
+from service.clock import DAY_MS
+from service.database.ingests import Ingest
 from service.database.sources import get_source, put_source
 from service.ingest_now import ingest_now
 from service.settings import load_settings
@@ -94,8 +95,8 @@ def into_stores(wanted: Import) -> dict[str, Any]:
         resources.stores.objects.put_file(staged.name, ready.path)
         accepted = accept_ingest(resources.database, wanted.source, staged, _BY, now_ms)
         ended = _stored(resources, accepted.ingest)
-    if ended.state == "failed":
-        raise EndedError(USAGE, ended.error)
+    if ended.state != "succeeded":
+        raise EndedError(USAGE if ended.state == "failed" else FAILED, ended.error)
     return {"id": ended.id, "source": ended.source, "state": ended.state, "points": ended.points}
 
 
@@ -107,9 +108,14 @@ def _source_here(resources: Resources, wanted: Import, now_ms: int) -> None:
 
 def _stored(resources: Resources, ingest: Ingest) -> Ingest:
     """The ingest when it is over: done here, or by a service on the same folder."""
-    ingest_now(resources, ingest.id)
-    with resources.database.read() as tx:
-        return get_ingest(tx, ingest.id) or ingest
+    return ingest_now(
+        resources.database,
+        resources.stores,
+        resources.settings.steps,
+        ingest.id,
+        resources.clock,
+        patience_ms=DAY_MS,
+    )
 
 
 @contextmanager

@@ -3,13 +3,21 @@
 Labels are few and closed; no series stands in a label.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+disable_created_metrics()  # they double every sample and say when this process began
 
 _REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _CHUNK_SECONDS = (1.0, 5.0, 15.0, 60.0, 150.0, 300.0, 600.0, 1800.0)
@@ -24,6 +32,7 @@ class HouseState:
     oldest_queued_seconds: float
     deliveries: dict[str, int]  # by state
     last_success_ms: dict[tuple[str, str], int]  # (source, rule)
+    chunk_seconds: Sequence[float] = ()  # of chunks of runs that ended since the last look
 
 
 class Measures:
@@ -50,31 +59,29 @@ class Measures:
             buckets=_CHUNK_SECONDS,
             registry=self._registry,
         )
-        self._registry.register(_HouseCollector(look))
+        self._look = look
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def chunk(self, seconds: float) -> None:
-        """Count one chunk that was detected."""
-        self._chunks.observe(seconds)
-
     def text(self) -> bytes:
         """The exposition format."""
-        return generate_latest(self._registry)
+        state = self._look()
+        for seconds in state.chunk_seconds:
+            self._chunks.observe(seconds)
+        house = CollectorRegistry()
+        house.register(_HouseCollector(state))
+        return generate_latest(self._registry) + generate_latest(house)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _HouseCollector(Collector):
-    look: Callable[[], HouseState]
-
-    def describe(self) -> list[Metric]:
-        return []  # nothing is read before the first scrape
+    state: HouseState
 
     def collect(self) -> Iterator[Metric]:
-        state = self.look()
+        state = self.state
         yield _gauge("lupus_runs", "Runs by state.", "state", state.runs)
         yield _gauge("lupus_queue_jobs", "Jobs that wait, by kind.", "kind", state.queued)
         age = GaugeMetricFamily("lupus_queue_oldest_seconds", "Age of the oldest job that is due.")

@@ -17,7 +17,7 @@ from service.errors import UnknownError
 from storage.index import Anomaly, AnomalyQuery, Severity, Status, Verdict
 from storage.series_key import SeriesKey
 
-router = APIRouter(prefix="/anomalies", tags=["anomalies"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/anomalies", tags=["anomalies"], route_class=StrictRoute)
 
 
 class AnomalyOut(BaseModel):

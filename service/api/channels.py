@@ -21,7 +21,7 @@ from service.notifications.channels import WebhookChannel, save_webhook, signing
 from service.notifications.transport import open_client
 from service.notifications.webhook import post
 
-router = APIRouter(prefix="/channels", tags=["channels"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=StrictRoute)
 
 _NAME = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 ChannelName = Annotated[str, Path(pattern=_NAME, description="1 to 63 of a-z 0-9 . _ -")]

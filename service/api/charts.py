@@ -20,7 +20,7 @@ from service.clock import DAY_MS
 from storage.index import AnomalyQuery, Band, Index, PointsDay, SeriesEntry
 from storage.series_key import SeriesKey
 
-router = APIRouter(prefix="/points", tags=["points"])
+router = APIRouter(prefix="/v1/points", tags=["points"])
 
 _DEFAULT_DAYS = 28
 _MOST_ANOMALIES = 1000

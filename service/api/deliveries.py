@@ -18,7 +18,7 @@ from service.database.deliveries import Delivery, DeliveryFilter, get_delivery, 
 from service.errors import UnknownError
 from service.notifications.replay import replay_delivery
 
-router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 
 State = Literal["pending", "sent", "held", "dead"]
 

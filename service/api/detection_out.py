@@ -82,7 +82,7 @@ class DryRunOut(BaseModel):
             series=found.series,
             points=found.points,
             chunks=found.chunks,
-            core_seconds=round(found.core_seconds, 3),
+            core_seconds=round(found.core_seconds, 6),
         )
 
 

@@ -24,7 +24,7 @@ from service.dry_run import estimate
 from service.errors import UnknownError
 from workflows.series_outcomes import read_series_outcomes
 
-router = APIRouter(prefix="/detections", tags=["detections"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/detections", tags=["detections"], route_class=StrictRoute)
 
 State = Literal["queued", "running", "publishing", "succeeded", "partial", "failed", "cancelled"]
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from detectors.schema import json_schemas
 from service.errors import UnknownError
 
-router = APIRouter(prefix="/detectors", tags=["detectors"])
+router = APIRouter(prefix="/v1/detectors", tags=["detectors"])
 
 
 @router.get("", operation_id="listDetectors")

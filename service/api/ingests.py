@@ -12,7 +12,7 @@ from service.api.waiting import Wait, until_over
 from service.database.ingests import Ingest, get_ingest
 from service.errors import UnknownError
 
-router = APIRouter(prefix="/ingests", tags=["ingests"])
+router = APIRouter(prefix="/v1/ingests", tags=["ingests"])
 
 
 class IngestOut(BaseModel):

@@ -22,7 +22,7 @@ from service.settings import MIB
 from storage.errors import InvalidError
 from storage.series_key import check_source as check_name
 
-router = APIRouter(prefix="/sources", tags=["sources"])
+router = APIRouter(prefix="/v1/sources", tags=["sources"])
 
 _POINT = {
     "type": "object",
@@ -133,9 +133,9 @@ def _take(
 
 
 def _store_now(opened: Resources, ingest: Ingest) -> Ingest:
-    ingest_now(opened, ingest.id)
-    with opened.database.read() as tx:
-        return get_ingest(tx, ingest.id) or ingest
+    return ingest_now(
+        opened.database, opened.stores, opened.settings.steps, ingest.id, opened.clock
+    )
 
 
 def _answer(ingest: Ingest, replayed: bool) -> Response:

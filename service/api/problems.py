@@ -165,6 +165,9 @@ def _schema_field(one: dict[str, Any], body: Any) -> FieldProblem:
     if place != "body":
         name = str(path[0]) if path else str(place)
         return FieldProblem(parameter=name, detail=one["msg"])
+    if one["type"] == "union_tag_invalid":
+        pointer = f"{pointer_to(path, body)}/kind"
+        return FieldProblem(pointer=pointer, detail=f"allowed are {one['ctx']['expected_tags']}")
     return FieldProblem(
         pointer=pointer_to(path, body, one["type"] == "missing"),
         detail=one["msg"].removeprefix("Value error, "),

@@ -3,7 +3,15 @@
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
 
 from service.api.body import Body
 from service.database.sources import Source
@@ -186,12 +194,16 @@ class ExternalBody(_SourceBody):
         return SourceSpec(name, self.timezone, mapping, self.steps_ms(), self.shown())
 
 
-def _with_kind(value: Any) -> Any:
-    return {"kind": "managed", **value} if isinstance(value, dict) else value
+def _kind(value: Any) -> str:
+    """Which of the two a body is: managed unless it says otherwise."""
+    if isinstance(value, dict):
+        return str(value.get("kind", "managed"))
+    return str(getattr(value, "kind", "managed"))
 
 
 AnySource = Annotated[
-    ManagedBody | ExternalBody, Field(discriminator="kind"), BeforeValidator(_with_kind)
+    Annotated[ManagedBody, Tag("managed")] | Annotated[ExternalBody, Tag("external")],
+    Discriminator(_kind),
 ]
 
 _ANY: TypeAdapter[ManagedBody | ExternalBody] = TypeAdapter(AnySource)

@@ -31,7 +31,7 @@ from service.errors import ConflictError, UnknownError
 from storage.archive import SourceProbe
 from storage.series_key import SOURCE_PATTERN, SeriesKey
 
-router = APIRouter(prefix="/sources", tags=["sources"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=StrictRoute)
 
 SourceName = Annotated[
     str, Path(pattern=f"^{SOURCE_PATTERN.pattern}$", description="1 to 63 of a-z 0-9 . _ -")

@@ -18,7 +18,7 @@ from service.database.tokens import Token, list_tokens, revoke_token
 from service.duration import duration_ms
 from service.errors import UnknownError
 
-router = APIRouter(tags=["tokens"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1", tags=["tokens"], route_class=StrictRoute)
 
 
 class TokenBody(Body):

@@ -1,0 +1,210 @@
+"""From the request to the anomalies, with every detector."""
+
+import math
+from typing import Any
+
+import pytest
+
+from service.database.runs import get_run
+from tests.service.api.house import House, daily, detection
+
+DAYS = 150
+DROP = 140  # 2026-10-19
+
+
+def _values() -> list[float]:
+    """A weekly wave with some noise, and a drop on one day."""
+    values = [0.4 + 0.02 * math.sin(2 * math.pi * d / 7) + 0.003 * math.cos(9 * d) for d in range(DAYS)]
+    values[DROP] = 0.1
+    return values
+
+
+@pytest.fixture(scope="module")
+def source(working: House) -> str:
+    name = working.source("det.quality", metrics={"ndcg@10": {"good": "up"}})
+    working.send(name, daily(_values(), labels={"region": "jp"}))
+    return name
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [
+        {"type": "threshold", "lower": 0.2},
+        {"type": "window", "method": "robust"},
+        {"type": "prophet"},
+        {"type": "seasonal_esd", "period": "7d"},
+    ],
+    ids=lambda detector: str(detector["type"]),
+)
+def test_every_detector_finds_the_drop(
+    working: House, source: str, detector: dict[str, Any]
+) -> None:
+    rule = f"drop-{detector['type']}"
+    run = working.detect(detection(source, rule=rule, detector=detector))
+    assert run["state"] == "succeeded", (run["counts"], run["failures"])
+    assert run["counts"]["series"] == 1
+    assert run["counts"]["judged"] == 21
+    found = working.call("GET", "/v1/anomalies", params={"source": source, "rule": rule})["items"]
+    drops = [one for one in found if one["time"] == "2026-10-19T00:00:00Z"]
+    assert len(drops) == 1
+    assert drops[0]["name"] == 'ndcg@10{region="jp"}'
+    assert drops[0]["value"] == 0.1
+    assert drops[0]["detector"] == detector["type"]
+    assert drops[0]["run"] == run["id"]
+    assert drops[0]["verdict"] == "none"
+    series = working.call("GET", f"/v1/detections/{run['id']}/series")["items"]
+    assert [(one["judged"], one["error"]) for one in series] == [(21, None)]
+
+
+def test_good_up_watches_for_drops_only(working: House, source: str) -> None:
+    run = working.detect(detection(source, rule="good-up", detector={"type": "window"}))
+    assert run["detector"]["direction"] == "down"
+    assert run["detector"]["min_rel_change"] == 0.01
+
+
+def test_a_verdict_survives_a_rerun_over_the_same_absolute_range(
+    working: House, source: str
+) -> None:
+    first = working.detect(detection(source, rule="again"))
+    anomaly = working.call("GET", "/v1/anomalies", params={"run": first["id"]})["items"][0]
+    path = f"/v1/anomalies/{anomaly['id']}"
+    said = working.call("PATCH", path, json={"verdict": "expected", "comment": "a release"})
+    assert (said["verdict"], said["verdict_by"]) == ("expected", "local")
+    again = working.call("POST", f"/v1/detections/{first['id']}/rerun", 202)
+    assert again["rerun_of"] == first["id"]
+    ended = working.call("GET", f"/v1/detections/{again['id']}", params={"wait": "60s"})
+    assert ended["state"] == "succeeded"
+    assert ended["range"] == first["range"]
+    assert (ended["counts"]["new"], ended["counts"]["unchanged"]) == (0, 1)
+    kept = working.call("GET", path)
+    assert (kept["verdict"], kept["comment"]) == ("expected", "a release")
+    only_comment = working.call("PATCH", path, json={"comment": "two releases"})
+    assert (only_comment["verdict"], only_comment["comment"]) == ("expected", "two releases")
+
+
+def test_store_false_judges_and_keeps_nothing(working: House, source: str) -> None:
+    body = detection(source, store=False)
+    del body["rule"]
+    run = working.detect(body)
+    assert run["state"] == "succeeded"
+    assert run["counts"]["anomalous"] == 1
+    assert not working.call("GET", "/v1/anomalies", params={"run": run["id"]})["items"]
+
+
+def test_a_dry_run_counts_and_accepts_nothing(working: House, source: str) -> None:
+    before = working.call("GET", "/v1/detections", params={"source": source})["items"]
+    found = working.call(
+        "POST", "/v1/detections", json=detection(source), params={"dry_run": "true"}
+    )
+    assert found["series"] == 1
+    # The catalog's 28 days before the range, and the range itself as far as there are points.
+    assert found["points"] == 21 + 28
+    assert found["chunks"] == 1
+    assert found["core_seconds"] > 0
+    assert found["range"] == {"start": "2026-10-08T00:00:00Z", "end": "2026-10-29T00:00:00Z"}
+    assert working.call("GET", "/v1/detections", params={"source": source})["items"] == before
+
+
+def test_a_metric_that_does_not_exist_ends_partial_and_says_so(
+    working: House, source: str
+) -> None:
+    run = working.detect(detection(source, rule="nothing", metric="nothing"))
+    assert run["state"] == "partial"
+    assert run["counts"]["series"] == 0
+
+
+def test_lists_are_paged_newest_first(working: House, source: str) -> None:
+    ids = [working.detect(detection(source, rule=f"page-{n}"))["id"] for n in range(3)]
+    first = working.call("GET", "/v1/detections", params={"source": source, "limit": 2})
+    assert [run["id"] for run in first["items"]] == [ids[2], ids[1]]
+    second = working.call(
+        "GET",
+        "/v1/detections",
+        params={"source": source, "limit": 2, "cursor": first["cursor"]},
+    )
+    assert second["items"][0]["id"] == ids[0]
+
+
+def test_charts_show_points_band_and_anomaly(working: House, source: str) -> None:
+    working.detect(detection(source, rule="chart", detector={"type": "window"}))
+    query = {
+        "source": source,
+        "metric": "ndcg@*",
+        "rule": "chart",
+        "start": "2026-06-01",
+        "end": "2026-11-10",
+        "max_points": 12,
+    }
+    chart = working.call("GET", "/v1/points", params=query)["items"][0]
+    assert chart["points"] == DAYS
+    assert len(chart["times_ms"]) <= 12
+    assert min(chart["values"]) == 0.1, "the drop survives downsampling"
+    assert [one["time"] for one in chart["anomalies"]] == ["2026-10-19T00:00:00Z"]
+    assert [band["rule"] for band in chart["bands"]] == ["chart"]
+    assert 2 <= len(chart["bands"][0]["times_ms"]) <= 12
+
+
+def test_metrics_count_runs_chunks_and_requests(working: House, source: str) -> None:
+    working.detect(detection(source, rule="counted"))
+    text = working.http.get("/metrics").text
+    assert 'lupus_runs{state="succeeded"}' in text
+    assert f'lupus_rule_last_success_timestamp{{rule="counted",source="{source}"}}' in text
+    assert 'route="/v1/detections/{detection}"' in text
+    chunks = next(line for line in text.splitlines() if line.startswith("lupus_chunk_seconds_count"))
+    assert float(chunks.split()[1]) >= 1
+    assert "ndcg@10" not in text, "no series stands in a label"
+
+
+class TestWaitingInTheQueue:
+    """Without a worker a run stays queued."""
+
+    @pytest.fixture
+    def queued(self, idle: House) -> dict[str, Any]:
+        idle.source("det.idle")
+        return idle.call("POST", "/v1/detections", 202, json=detection("det.idle"))
+
+    def test_it_is_accepted_with_its_place(self, idle: House, queued: dict[str, Any]) -> None:
+        answer = idle.http.post("/v1/detections", json=detection("det.idle", rule="second"))
+        assert answer.status_code == 202
+        assert answer.headers["location"] == f"/v1/detections/{answer.json()['id']}"
+        assert answer.json()["state"] == "queued"
+        assert answer.json()["queue"]["ahead"] >= 1
+
+    def test_waiting_ends_with_the_patience(self, idle: House, queued: dict[str, Any]) -> None:
+        run = idle.call("GET", f"/v1/detections/{queued['id']}", params={"wait": "150ms"})
+        assert run["state"] == "queued"
+
+    def test_cancel_ends_it_and_is_repeatable(self, idle: House, queued: dict[str, Any]) -> None:
+        path = f"/v1/detections/{queued['id']}/cancel"
+        assert idle.call("POST", path, 202)["state"] == "cancelled"
+        assert idle.call("POST", path, 202)["state"] == "cancelled"
+
+    def test_cancel_of_what_is_over_is_refused(self, working: House, source: str) -> None:
+        run = working.detect(detection(source, rule="over"))
+        problem = working.call("POST", f"/v1/detections/{run['id']}/cancel", 409)
+        assert "over" in problem["detail"]
+
+    def test_the_same_key_and_body_is_the_same_run(self, idle: House) -> None:
+        idle.source("det.idle")
+        key = {"Idempotency-Key": "nightly-1"}
+        body = detection("det.idle", rule="key")
+        first = idle.http.post("/v1/detections", json=body, headers=key)
+        second = idle.http.post("/v1/detections", json=dict(reversed(body.items())), headers=key)
+        assert first.json()["id"] == second.json()["id"]
+        assert "idempotency-replayed" not in first.headers
+        assert second.headers["idempotency-replayed"] == "true"
+        other = idle.http.post("/v1/detections", json={**body, "rule": "other"}, headers=key)
+        assert other.status_code == 422
+        assert "idempotency-key-reused" in other.json()["type"]
+
+    def test_a_rerun_has_keys_of_its_own(self, idle: House, queued: dict[str, Any]) -> None:
+        path, key = f"/v1/detections/{queued['id']}/rerun", {"Idempotency-Key": "rerun-1"}
+        first = idle.call("POST", path, 202, headers=key)
+        assert first["id"] != queued["id"]
+        assert idle.call("POST", path, 202, headers=key)["id"] == first["id"]
+
+    def test_accepting_reads_no_store(self, idle: House, queued: dict[str, Any]) -> None:
+        with idle.resources.database.read() as tx:
+            run = get_run(tx, queued["id"])
+        assert run is not None
+        assert not list(idle.resources.stores.objects.names(f"runs/{run.id}/"))
