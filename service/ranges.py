@@ -63,8 +63,17 @@ def _last(
     length_ms = _duration("last", asked.last)
     align_ms = _duration("align", asked.align) if asked.align else step_ms or DAY_MS
     moment = accepted_ms - (_duration("delay", asked.delay, True) if asked.delay else 0)
-    end_ms = floor_local(moment, align_ms, timezone)
-    return minus_local(end_ms, length_ms, timezone), end_ms
+    wall = _to_wall(moment, timezone)
+    if align_ms <= HOUR_MS:
+        end_ms = moment - wall % align_ms  # an hour that a clock shows twice is two hours
+        wall -= wall % align_ms
+    else:
+        wall = _floor(wall, align_ms)
+        end_ms = _to_utc(wall, timezone)
+    if length_ms % DAY_MS:
+        return end_ms - length_ms, end_ms
+    # Whole days are local days, also those of 23 or 25 hours.
+    return _to_utc(wall - length_ms, timezone), end_ms
 
 
 def _duration(name: str, text: str | None, zero: bool = False) -> int:
@@ -78,31 +87,25 @@ def _duration(name: str, text: str | None, zero: bool = False) -> int:
     return length_ms
 
 
-def floor_local(moment_ms_: int, align_ms: int, timezone: str) -> int:
-    """The start of the period of length ``align_ms`` that holds the moment, on a local clock.
+def _floor(wall_ms: int, align_ms: int) -> int:
+    """The start of the period that holds a local wall time.
 
-    Days begin at local midnight, weeks on Monday, months (28 to 31 days) on the 1st; other
-    lengths above a day count as days. Shorter periods are counted from midnight; an hour that a
-    local clock shows twice is two hours.
+    Days begin at midnight, weeks on Monday, months (28 to 31 days) on the 1st; other lengths
+    above a day count as days; shorter ones are counted from midnight.
     """
-    wall = int(to_wall(np.array([moment_ms_]), timezone)[0])
-    if align_ms <= HOUR_MS:
-        return moment_ms_ - wall % align_ms
     if align_ms < DAY_MS:
-        floored = wall - wall % DAY_MS % align_ms
-    elif _MONTH_MS[0] <= align_ms <= _MONTH_MS[1]:
-        month = np.array([wall], "datetime64[ms]").astype("datetime64[M]")
-        floored = int(month.astype("datetime64[ms]").astype(np.int64)[0])
-    elif align_ms == _WEEK_MS:
-        floored = wall - (wall - _FIRST_MONDAY_MS) % _WEEK_MS
-    else:
-        floored = wall - wall % DAY_MS
-    return int(to_utc(np.array([floored]), timezone)[0])
+        return wall_ms - wall_ms % DAY_MS % align_ms
+    if _MONTH_MS[0] <= align_ms <= _MONTH_MS[1]:
+        month = np.array([wall_ms], "datetime64[ms]").astype("datetime64[M]")
+        return int(month.astype("datetime64[ms]").astype(np.int64)[0])
+    if align_ms == _WEEK_MS:
+        return wall_ms - (wall_ms - _FIRST_MONDAY_MS) % _WEEK_MS
+    return wall_ms - wall_ms % DAY_MS
 
 
-def minus_local(moment_ms_: int, length_ms: int, timezone: str) -> int:
-    """Go back; whole days are local days, also those of 23 or 25 hours."""
-    if length_ms % DAY_MS:
-        return moment_ms_ - length_ms
-    wall = int(to_wall(np.array([moment_ms_]), timezone)[0])
-    return int(to_utc(np.array([wall - length_ms]), timezone)[0])
+def _to_wall(time_ms: int, timezone: str) -> int:
+    return int(to_wall(np.array([time_ms]), timezone)[0])
+
+
+def _to_utc(wall_ms: int, timezone: str) -> int:
+    return int(to_utc(np.array([wall_ms]), timezone)[0])
