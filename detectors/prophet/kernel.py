@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 # A fitted noise below 1e-9 of the history's range is rounding, not noise.
 VARIANCE_FLOOR = 1e-18
 TOLERANCE = 1e-12
+# Of a column's squared length; less is a column that repeats the others.
+LEAST_PIVOT = 1e-13
+# Three are usual, some tens with many changes of trend; only a density without a maximum needs more.
 ROUNDS = 400
 
 
@@ -49,8 +52,8 @@ def solve_active(gram: Floats, target: Floats, active: NDArray[np.int64], count:
             for c in range(b):
                 entry -= lower[a, c] * lower[b, c]
             if a == b:
-                entry += 1e-13 * gram[active[a], active[a]]
-                lower[a, a] = np.sqrt(max(entry, 1e-13 * gram[active[a], active[a]]))
+                least = LEAST_PIVOT * gram[active[a], active[a]]
+                lower[a, a] = np.sqrt(max(entry + least, least))
             else:
                 lower[a, b] = entry / lower[b, b]
         entry = target[a]

@@ -69,7 +69,9 @@ def load() -> ModuleType:
     # Its import complains about missing plotly, and both log every fit. Without any handler
     # cmdstanpy would set a level and a handler of its own at its first message.
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
-    logging.getLogger("cmdstanpy").addHandler(logging.NullHandler())
+    stan_log = logging.getLogger("cmdstanpy")
+    if not stan_log.hasHandlers():
+        stan_log.addHandler(logging.NullHandler())
     try:
         import prophet  # noqa: PLC0415  (optional, and takes a second with pandas)
     except ImportError as error:
@@ -77,8 +79,8 @@ def load() -> ModuleType:
             'engine "package", logistic growth and mcmc_samples need the prophet package: '
             "pip install 'lupus-server[prophet]'"
         ) from error
-    for name in ("prophet", "cmdstanpy"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    stan_log.setLevel(logging.ERROR)
+    logging.getLogger("prophet").setLevel(logging.ERROR)
     return prophet
 
 
@@ -135,9 +137,10 @@ def predict(fitted: Any, design: Design, future: Ints) -> tuple[Floats, Floats]:
 
 def _draw(fitted: Any, frame: Any, effects: Floats, draw: int) -> tuple[Floats, Floats]:
     """Return yhat and its variance under one draw of the parameters, in scaled units."""
-    of = {name: np.asarray(value)[draw] for name, value in fitted.params.items() if name != "trend"}
-    rate, offset, sigma = (np.asarray(of[name]).item() for name in ("k", "m", "sigma_obs"))
-    delta, beta = np.atleast_1d(of["delta"]), np.atleast_1d(of["beta"])
+    names = ("k", "m", "sigma_obs", "delta", "beta")
+    values = [np.atleast_1d(np.asarray(fitted.params[name])[draw]) for name in names]
+    rate, offset, sigma = (value.item() for value in values[:3])
+    delta, beta = values[3:]
     time, changes = frame["t"].to_numpy(), fitted.changepoints_t
     variance = trend_variance(len(changes), np.abs(delta).mean(keepdims=True)[None], time)[0]
     if fitted.growth == "linear":
