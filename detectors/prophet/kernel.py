@@ -16,7 +16,7 @@ VARIANCE_FLOOR = 1e-18
 TOLERANCE = 1e-12
 # Of a column's squared length; less is a column that repeats the others.
 LEAST_PIVOT = 1e-13
-# Three are usual, some tens with many changes of trend; only a density without a maximum needs more.
+# Three are usual, tens with many changes of trend; more only where the density has no maximum.
 ROUNDS = 400
 
 
