@@ -104,6 +104,7 @@ class Engine:
                 "temp_directory": str(self._spill[0]),
                 # Every query that cares says ORDER BY; keeping file order costs memory.
                 "preserve_insertion_order": False,
+                "enable_progress_bar": False,  # it would write to standard output
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "lock_configuration": True,

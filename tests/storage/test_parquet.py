@@ -120,6 +120,15 @@ def test_scratch_folders_of_dead_processes_are_removed(tmp_path: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
+def test_a_long_query_writes_nothing_to_standard_output(
+    engine: Engine,
+) -> None:
+    """DuckDB's progress bar appears there after two seconds, terminal or not."""
+    with engine.cursor() as cursor:
+        shown = cursor.sql("SELECT current_setting('enable_progress_bar')").fetchall()
+    assert shown == [(False,)]
+
+
 # Compaction
 
 
