@@ -17,6 +17,8 @@ from ipaddress import (
 )
 from urllib.parse import urlsplit
 
+import httpx2
+
 from service.errors import EgressError
 
 Address = IPv4Address | IPv6Address
@@ -94,7 +96,8 @@ def check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
         raise EgressError("url: not a URL; give https://host/path") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EgressError("url: give https://host/path (or http:// inside your own network)")

@@ -47,7 +47,9 @@ def post(
             return _judge(response, now_ms)
     except EgressError as error:
         return Answer("refused", error=str(error))
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+    except httpx2.InvalidURL:
+        return Answer("refused", error="the channel's url is not a URL")
+    except httpx2.HTTPError as error:
         return Answer("retry", error=_told(error))
 
 
