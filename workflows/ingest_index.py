@@ -101,7 +101,7 @@ class Projection:
         rows = points.rows.where(np.isfinite(points.rows.value))
         numbers, starts = np.unique(rows.number, return_index=True)
         entries, doubtful = {}, []
-        ends = np.append(starts[1:], len(rows.ts))
+        ends = np.append(starts, len(rows.ts))[1:]
         for number, begin, end in zip(numbers.tolist(), starts, ends, strict=True):
             times = rows.ts[begin:end]
             key = points.keys[number]
