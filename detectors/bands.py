@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from detectors.result import Codes, Flags
 from detectors.series import Floats
 
+# How a cell is marked for the verdicts, as bits of one code.
+INSUFFICIENT = 1
+SPREADLESS = 2
+MEMBER = 4
+SMALL = 8  # beyond its bound by less than the minimum change
+
 
 @dataclass(frozen=True, slots=True)
 class Bands:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from detectors.bands import Bands
+from detectors.bands import INSUFFICIENT, MEMBER, SMALL, SPREADLESS, Bands
 from detectors.frame import Frame
 from detectors.result import Codes, Flags, Reason, Result, Severity
 from detectors.series import Floats
+
+if TYPE_CHECKING:
+    from detectors.verdicts import Rules
 
 _RELATIVE_FLOOR = 1e-12
 
@@ -62,17 +65,7 @@ def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Resul
         np.broadcast_to(bounds.flags, shape),
         np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
         np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
-        verdicts.Rules(
-            watch_down=float(rules.direction != "up"),
-            watch_up=float(rules.direction != "down"),
-            by_member=float(bands.member is not None),
-            severity_given=float(bands.severity is not None),
-            cap_spreadless=float(not rules.has_min_change),
-            major=rules.major,
-            critical=rules.critical,
-            consecutive=float(rules.consecutive),
-            max_gap=float(rules.max_gap_slots),
-        ),
+        _kernel_rules(rules, bands),
         score,
         is_anomaly,
         severity,
@@ -83,6 +76,22 @@ def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Resul
     columns = (bounds.expected, bounds.lower, bounds.upper, score, is_anomaly, severity,
                direction, reason)  # fmt: skip
     return _rows(frame, [np.broadcast_to(column, shape) for column in columns], bands)
+
+
+def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
+    from detectors.verdicts import Rules  # noqa: PLC0415 - numba is slow to import
+
+    return Rules(
+        watch_down=float(rules.direction != "up"),
+        watch_up=float(rules.direction != "down"),
+        by_member=float(bands.member is not None),
+        severity_given=float(bands.severity is not None),
+        cap_spreadless=float(not rules.has_min_change),
+        major=rules.major,
+        critical=rules.critical,
+        consecutive=float(rules.consecutive),
+        max_gap=float(rules.max_gap_slots),
+    )
 
 
 def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
@@ -105,7 +114,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
             )
         else:
             small = bands.member & (np.abs(values - expected) <= floor)
-        flags = flags | (small * np.int8(_SMALL))
+        flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
     return _Bounds(expected, lower, upper, flags)
 
@@ -118,16 +127,12 @@ def _clipped(rules: OutputRules, band: Floats) -> Floats:
     return band
 
 
-# The bits of `flags` in verdicts.py, which must not be imported before a kernel runs.
-_INSUFFICIENT, _SPREADLESS, _MEMBER, _SMALL = 1, 2, 4, 8
-
-
 def _flags(bands: Bands) -> Codes:
     flags: Codes = np.zeros((1, 1), np.int8)
     for mask, bit in (
-        (bands.insufficient, _INSUFFICIENT),
-        (bands.spreadless, _SPREADLESS),
-        (bands.member, _MEMBER),
+        (bands.insufficient, INSUFFICIENT),
+        (bands.spreadless, SPREADLESS),
+        (bands.member, MEMBER),
     ):
         if mask is not None:
             flags = flags | (np.asarray(mask, bool) * np.int8(bit))

@@ -5,15 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
+from detectors.bands import INSUFFICIENT, MEMBER, SMALL, SPREADLESS
 from detectors.compiled import kernel
 from detectors.result import Codes, Flags
 from detectors.series import Floats
-
-# Bits of `flags`.
-INSUFFICIENT = 1
-SPREADLESS = 2
-MEMBER = 4
-SMALL = 8  # beyond its bound by less than the minimum change
 
 # Plain numbers because kernels know no enums of int8; a test holds them against `Reason`.
 _OK, _NO_DATA, _INSUFFICIENT, _ZERO_VARIANCE, _BELOW_MIN_CHANGE, _NOT_CONSECUTIVE = range(6)
@@ -95,7 +90,7 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
             if not (beyond and watched):
                 run = 0.0
                 score[i, j] = min(relative, 1.0)
-                if flag & SMALL:
+                if watched and flag & SMALL:
                     reason[i, j] = _BELOW_MIN_CHANGE
                 continue
             run = run + 1.0 if side == run_side else 1.0

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from detectors import Direction, Reason, Result, Series, Severity, verdicts
+from detectors import Direction, Reason, Result, Series, Severity
 from detectors.bands import Bands
 from detectors.detector import Detector
-from detectors.finish import _INSUFFICIENT, _MEMBER, _SMALL, _SPREADLESS
 from detectors.frame import Frame
 from tests.detectors.cases import daily
 
@@ -53,9 +52,6 @@ def test_codes_are_those_of_the_public_names() -> None:
     ]  # fmt: skip
     assert (Severity.WARNING, Severity.MAJOR, Severity.CRITICAL) == (1, 2, 3)
     assert (Direction.DOWN, Direction.NONE, Direction.UP) == (-1, 0, 1)
-    assert (_INSUFFICIENT, _SPREADLESS, _MEMBER, _SMALL) == (
-        verdicts.INSUFFICIENT, verdicts.SPREADLESS, verdicts.MEMBER, verdicts.SMALL,
-    )  # fmt: skip
 
 
 def test_score_counts_half_widths_and_severity_follows() -> None:
@@ -120,6 +116,11 @@ def test_minimum_changes_widen_the_band() -> None:
     assert reasons(result) == ["below_min_change", "ok", "below_min_change", "ok"]
     assert result.upper.tolist() == [2.0] * 4
     assert result.score.tolist() == [0.75, 1.25, 0.75, 0.25]
+
+
+def test_nothing_is_said_about_small_changes_on_a_side_not_watched() -> None:
+    result = judge([1.5, -1.5], min_abs_change=2.0, direction="down")
+    assert reasons(result) == ["ok", "below_min_change"]
 
 
 def test_clips_end_the_band() -> None:
