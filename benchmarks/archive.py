@@ -61,9 +61,9 @@ def bare_duckdb(folder: Path) -> int:
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": THREADS,
         "memory_limit": f"{MEMORY_MB}MB",
-        "enable_progress_bar": False,
     }
     with duckdb.connect(":memory:", config=config) as connection:
+        connection.execute("SET enable_progress_bar = false")
         files = f"{folder}/archive/points/source=s/*/*.parquet"
         sql = f"SELECT series, ts, value FROM read_parquet('{files}') ORDER BY series, ts"
         return sum(int(batch.num_rows) for batch in connection.sql(sql).to_arrow_reader())

@@ -78,6 +78,8 @@ class Engine:
         with self._translated(files):
             cursor = self._connection().cursor()
             try:
+                # A setting of each session: the bar would write to standard output.
+                cursor.execute("SET enable_progress_bar = false")
                 yield cursor
             finally:
                 cursor.close()
@@ -104,10 +106,8 @@ class Engine:
                 "temp_directory": str(self._spill[0]),
                 # Every query that cares says ORDER BY; keeping file order costs memory.
                 "preserve_insertion_order": False,
-                "enable_progress_bar": False,  # it would write to standard output
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
-                "lock_configuration": True,
             },
         )
 
