@@ -71,11 +71,17 @@ def _scale(
 
 @kernel("i8(f8[::1], i8[::1], i8, i8)")
 def _first_side(ordered: Floats, order: Integers, low: int, high: int) -> int:
-    """Choose the side of the first row among the lowest and the highest values."""
-    first = high
+    """Choose the side of the first row left among the lowest and the highest values.
+
+    Equal values lie in order of their rows, and their first rows go first, from either end.
+    """
+    first, last = high, high
     while first > low and ordered[first - 1] == ordered[high]:
         first -= 1
-    return 1 if order[first] < order[low] else -1
+    while last + 1 < len(ordered) and ordered[last + 1] == ordered[high]:
+        last += 1
+    gone = last - high
+    return 1 if order[first + gone] < order[low] else -1
 
 
 @kernel("i8(f8[::1], i8[::1], i8, f8, b1, f8[::1], f8[::1], f8[::1], i1[::1])")

@@ -249,20 +249,27 @@ def test_a_stretch_of_two_periods_or_less_is_refused(longterm: Any) -> None:
         SeasonalESD(longterm=48, period=24)
 
 
-def test_threshold_counts_days_of_the_time_zone() -> None:
-    """Two evening spikes on one Tokyo day, which is two days in UTC."""
-    midnight = 15  # o'clock in UTC at which Tokyo's day begins
-    values = np.full(480, 10.0) + 0.1 * np.random.default_rng(0).normal(size=480)
-    days = np.arange(midnight, 480, 24)
-    values[days + 3] = 30.0  # every day's largest value, below it the spikes:
-    values[[200]] = 25.0
-    one = Series(times(480, HOUR), values)
-    assert 200 in anomalies(SeasonalESD().detect(one))
-    for zone in ("UTC", "Asia/Tokyo"):
-        assert 200 not in anomalies(SeasonalESD(threshold="med_max", timezone=zone).detect(one))
-    evening = wave(480, 24, {100: 40})
-    largest = SeasonalESD(threshold="p99").detect(Series(times(480, HOUR), evening))
-    assert anomalies(largest) == [100]
+@pytest.mark.parametrize("direction", ["both", "up"])
+@pytest.mark.parametrize(("limit", "share"), [("med_max", 0.5), ("p95", 0.95), ("p99", 0.99)])
+def test_threshold_takes_the_largest_values_of_days_in_the_time_zone(
+    limit: Any, share: float, direction: Any
+) -> None:
+    rng = np.random.default_rng(5)
+    rows = rng.choice(480, 30, replace=False)
+    one = hourly(480, dict(zip(rows.tolist(), rng.uniform(15, 60, 30).tolist(), strict=True)))
+    found = anomalies(SeasonalESD(max_anomalies=0.2, direction=direction).detect(one))
+    assert len(found) >= 25
+    kept = {}
+    for zone, hours in (("UTC", 0), ("Asia/Tokyo", 9)):
+        days = (np.arange(480) + hours) // 24
+        largest = [one.values[days == day].max() for day in np.unique(days)]
+        wanted = [row for row in found if one.values[row] >= np.quantile(largest, share)]
+        detector = SeasonalESD(
+            max_anomalies=0.2, direction=direction, threshold=limit, timezone=zone
+        )
+        kept[zone] = anomalies(detector.detect(one))
+        assert kept[zone] == wanted
+    assert limit != "med_max" or kept["UTC"] != kept["Asia/Tokyo"]
 
 
 def test_threshold_bears_gaps() -> None:
