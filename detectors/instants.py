@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from detectors.errors import ParameterError
+from detectors.series import END_MS, FIRST_MS
 from detectors.wall_clock import DAY_MS, to_utc
 
 Instant = datetime | np.datetime64 | int
@@ -21,18 +22,24 @@ def epoch_ms(name: str, value: Instant | None) -> int | None:
     """Epoch milliseconds of an instant; a naive datetime is refused."""
     if value is None:
         return None
+    found = _any_ms(value)
+    if found is None or not FIRST_MS <= found < END_MS:
+        raise ParameterError(
+            name,
+            f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC or epoch "
+            "milliseconds, between the years 1800 and 2500",
+        )
+    return found
+
+
+def _any_ms(value: Any) -> int | None:
     if isinstance(value, np.datetime64):
-        if np.isnat(value):
-            raise ParameterError(name, "NaT is not an instant")
-        return int(value.astype("datetime64[ms]").astype(np.int64))
-    if isinstance(value, int | np.integer):
+        return None if np.isnat(value) else int(value.astype("datetime64[ms]").astype(np.int64))
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return int(value)
-    if getattr(value, "tzinfo", None) is not None:
+    if isinstance(value, datetime) and value.tzinfo is not None:
         return (value - _EPOCH) // _MILLISECOND
-    raise ParameterError(
-        name, f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC or "
-        "epoch milliseconds"
-    )  # fmt: skip
+    return None
 
 
 def moment_ms(moment: Moment, timezone: str) -> int:

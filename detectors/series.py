@@ -12,6 +12,10 @@ from detectors.errors import SeriesError
 Millis = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+# Beyond these a time is a mistake of units or a stand-in for "never", and calendars end.
+FIRST_MS = int(np.datetime64("1800-01-01", "ms").astype(np.int64))
+END_MS = int(np.datetime64("2500-01-01", "ms").astype(np.int64))
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Series:
@@ -30,8 +34,8 @@ class Series:
     Raises
     ------
     SeriesError
-        Shapes differ, times are neither datetime64 nor integers, a time is NaT, or values are
-        not numbers.
+        Shapes differ, times are neither datetime64 nor integers or not between the years 1800
+        and 2500, a time is NaT, or values are not numbers.
 
     Examples
     --------
@@ -59,6 +63,11 @@ class Series:
             epoch_ms, numbers = epoch_ms[order], numbers[order]
             last = np.append(epoch_ms[1:] != epoch_ms[:-1], True)
             epoch_ms, numbers = epoch_ms[last], numbers[last]
+        if len(epoch_ms) and (epoch_ms[0] < FIRST_MS or epoch_ms[-1] >= END_MS):
+            raise SeriesError(
+                "times must lie between the years 1800 and 2500, in milliseconds since 1970 where "
+                f"they are integers; got {epoch_ms[0]} to {epoch_ms[-1]}"
+            )
         object.__setattr__(self, "epoch_ms", epoch_ms)
         object.__setattr__(self, "values", numbers)
 

@@ -44,6 +44,8 @@ def test_input_that_needs_no_change_is_not_copied() -> None:
         ([1, 2], [1.0], "equally long"),
         ([[1, 2]], [[1.0, 2.0]], "one-dimensional"),
         ([1.5], [1.0], "times must be"),
+        ([10**18], [1.0], "between the years"),
+        (["9999-12-31"], [1.0], "between the years"),
         ([np.datetime64("NaT")], [1.0], "NaT"),
         (["yesterday"], [1.0], "ISO 8601"),
         ([1], ["one"], "values must be numbers"),
