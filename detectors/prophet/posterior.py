@@ -16,20 +16,26 @@ from detectors.prophet.design import NOISE_PRIOR_SCALE, Floats
 class Basis:
     """An orthonormal basis of a design's columns: ridge columns first, hinges after.
 
+    The basis itself is never written out: applying its reflections costs no more, and writing it
+    out costs most of a fit.
+
     Attributes
     ----------
-    columns : shape (n, r + q)
-        The basis; the first r span the ridge columns.
+    reflectors, factors : shapes (p + S, n) and (r + q,)
+        Householder's reflections, as LAPACK leaves them.
+    rotation : shape (r, r)
+        From the first r coordinates to the ridge columns' singular directions.
     strengths : shape (r,)
         Squared singular values of the ridge columns in units of their priors.
-    couple : shape (r, S)
-        The hinges' coordinates along the ridge part; ``triangle``, (q, S): along the rest.
+    couple, triangle : shapes (r, S) and (q, S)
+        The hinges' coordinates along the ridge part and along the rest.
     back : shape (p, r)
         From rotated to original coefficients.
     """
 
-    columns: Floats
-    transposed: Floats
+    reflectors: Floats
+    factors: Floats
+    rotation: Floats
     strengths: Floats
     couple: Floats
     triangle: Floats
@@ -39,13 +45,14 @@ class Basis:
     def of(cls, ridge: Floats, scales: Floats, hinges: Floats) -> "Basis":
         """Factor ridge columns (n, p) with prior scales (p,), and hinges (n, S)."""
         p = ridge.shape[1]
-        orthonormal, upper = np.linalg.qr(np.hstack([ridge * scales, hinges]))
-        r = min(p, len(orthonormal))
+        reflectors, factors = np.linalg.qr(np.hstack([ridge * scales, hinges]), mode="raw")
+        upper = np.triu(reflectors.T[: len(factors)])
+        r = min(p, len(factors))
         left, singular, right = np.linalg.svd(upper[:r, :p], full_matrices=False)
-        columns = np.hstack([orthonormal[:, :r] @ left, orthonormal[:, r:]])
         return cls(
-            columns=np.ascontiguousarray(columns),
-            transposed=np.ascontiguousarray(columns.T),
+            reflectors=np.ascontiguousarray(reflectors),
+            factors=factors,
+            rotation=np.ascontiguousarray(left),
             strengths=singular**2,
             couple=np.ascontiguousarray(left.T @ upper[:r, p:]),
             triangle=np.ascontiguousarray(upper[r:, p:]),
@@ -72,8 +79,9 @@ def maximise(basis: Basis, scaled: Floats, tau: float) -> Maximum:
     variance = np.empty(series)
     kernel.maximise_many(
         np.ascontiguousarray(scaled),
-        basis.columns,
-        basis.transposed,
+        basis.reflectors,
+        basis.factors,
+        basis.rotation,
         basis.strengths,
         basis.couple,
         basis.triangle,
