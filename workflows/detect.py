@@ -30,6 +30,7 @@ from workflows.commits import Commit, check_cancelled
 from workflows.context import StepContext
 from workflows.errors import CommitError
 from workflows.inputs import Ints, SeriesBlock, open_writer, split
+from workflows.pool import judged
 from workflows.readiness import Readiness
 from workflows.request import RunRequest
 from workflows.verdicts import Judge
@@ -39,7 +40,7 @@ def detect(context: StepContext, run: str, number: int, attempt: int = 0) -> Chu
     """Commit the record of a chunk; what is committed already is not done again.
 
     ``attempt`` counts the tries before this one, which may have ended for want of memory: each
-    halves the blocks that are judged at once.
+    halves the processes and the blocks that they judge at once.
     """
     found = read_chunk(context.objects, run, number)
     if found:
@@ -80,10 +81,10 @@ def _judge(
         open_writer(results, CHUNK_RESULT_SCHEMA) as result_rows,
         open_writer(series, CHUNK_SERIES_SCHEMA) as series_rows,
     ):
-        for block, step_ms in inputs.blocks(rows, declared):
+        blocks = inputs.blocks(rows, declared)
+        for found, told in judged(judge, blocks, context.processes >> attempt):
             context.check()
             check_cancelled(context.objects, request.run)
-            found, told = judge.judge(block, step_ms)
             result_rows.write_table(found)
             series_rows.write_table(told)
             for name, count in _counts(told).items():

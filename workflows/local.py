@@ -13,7 +13,7 @@ from storage.settings import StorageSettings
 from storage.stores import open_objects
 from workflows.chunk import committed_chunks
 from workflows.context import write_request
-from workflows.errors import PERMANENT_EXIT
+from workflows.errors import PERMANENT_EXIT, CancelledError
 from workflows.failure import Failure, record_failure
 from workflows.ingest import write_ingest_request
 from workflows.launcher import Launched, Progress
@@ -23,6 +23,7 @@ from workflows.settings import WorkflowSettings
 from workflows.step_entry import StepCall, StepOutcome, StepWorld
 
 TRIES = 3  # of one step within one attempt of a run
+_CANCELLED = CancelledError.__name__
 REMEMBERED = 1000  # ended runs that look() still knows
 logger = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class LocalLauncher:
     def _go_on(self, run: _Run, call: StepCall, ended: Ended) -> None:
         if isinstance(ended, StepOutcome) and ended.exit_code == 0:
             self._advance(run, call, ended)
-        elif ended is None:
+        elif ended is None or (isinstance(ended, StepOutcome) and ended.kind == _CANCELLED):
             self._end(run, "cancelled", transient=False)
         else:
             self._try_again(run, call, ended)
@@ -212,7 +213,7 @@ class LocalLauncher:
         elif call.name == "detect":
             run.progress = replace(run.progress, chunks_done=run.progress.chunks_done + 1)
         else:
-            self._end(run)
+            self._end(run, run.error, transient=not run.error)
             return
         self._publish_when_detected(run)
 
@@ -232,8 +233,11 @@ class LocalLauncher:
             run.todo.append(_Todo(again, time.monotonic() + delay))
         elif call.name == "detect":
             self._publish_when_detected(run)
+        elif call.name == "plan" and not transient:
+            run.error = f"plan: {error}"
+            self._publish_when_detected(run)  # it writes the report of a run without a plan
         else:
-            self._end(run, f"{call.name}: {error}", transient=transient)
+            self._end(run, run.error or f"{call.name}: {error}", transient=transient)
 
 
 def _first_step(request: RunRequest | IngestRequest) -> StepCall:

@@ -21,9 +21,15 @@ from storage.stores import Stores, open_objects, open_stores
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
 from workflows.detect import detect
-from workflows.errors import BadRequestError, StoppedError, WorkflowError, exit_code
+from workflows.errors import (
+    BadRequestError,
+    CancelledError,
+    OrphanedError,
+    StoppedError,
+    WorkflowError,
+    exit_code,
+)
 from workflows.failure import Failure, LastLines, record_failure
-from workflows.ingest import ingest_job
 from workflows.ingest import ingest_job
 from workflows.plan import chunks_to_launch, plan
 from workflows.publish import publish
@@ -80,7 +86,8 @@ def run_step(call: StepCall, world: StepWorld) -> StepOutcome:
     except Exception as error:
         logger.exception("step %s of %s failed", call.name, call.run)
         outcome = StepOutcome(exit_code(error), type(error).__name__, str(error) or repr(error))
-        _keep(call, world, error, lines.lines)
+        if not isinstance(error, CancelledError | OrphanedError):
+            _keep(call, world, error, lines.lines)
         return outcome
     finally:
         root_logger.removeHandler(lines)

@@ -1,5 +1,6 @@
 """detect: the detector's own answers, one bad series at a time, committed once."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,7 +39,7 @@ from workflows.chunk import (
 from workflows.commits import Attempt
 from workflows.context import StepContext
 from workflows.detect import ChunkInputs, detect
-from workflows.errors import CancelledError, CommitError, StoppedError
+from workflows.errors import CancelledError, CommitError, StoppedError, WorkerLostError
 from workflows.inputs import split
 from workflows.plan import plan
 from workflows.readiness import Readiness
@@ -113,6 +114,36 @@ def test_results_are_the_detectors_own(
             assert not any(mine.column("tombstone").to_pylist())
 
 
+def test_processes_of_a_step_give_the_same_answers_in_order(
+    world: World, fork_server: None
+) -> None:
+    write_daily(world.stores, 12)
+    world.ask(detector=WINDOW)
+    context = world.context(group_points=70)
+    plan(context, "r1")
+    alone = tables_of(world)
+    context.objects.delete_prefix("runs/r1/chunk/")
+    detect(replace(context, processes=3), "r1", 0)
+    assert [table.equals(other) for table, other in zip(tables_of(world), alone, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_lost_process_of_a_step_is_worth_another_try(
+    world: World, fork_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_daily(world.stores, 12)
+    world.ask()
+    context = world.context(group_points=70)
+    plan(context, "r1")
+    context.objects.delete_prefix("runs/r1/chunk/")
+    monkeypatch.setattr("workflows.detect.Judge", Deadly)
+    with pytest.raises(WorkerLostError, match="exit code 137"):
+        detect(replace(context, processes=2), "r1", 0)
+    assert committed_chunks(context.objects, "r1") == frozenset()
+
+
 def test_counts_are_rows_and_series(world: World) -> None:
     gap = daily(40)[[*range(36), 38]]  # the last week has four points of seven
     write(
@@ -177,6 +208,13 @@ def test_a_tombstone_is_marked_wherever_it_stands(world: World) -> None:
     assert order_of == sorted(order_of)
     assert len(set(order_of)) == len(order_of)
     assert record.counts["series_without_points"] == 1
+
+
+class Deadly(Judge):
+    """As a judge that the kernel kills for want of memory."""
+
+    def judge(self, block: Any, step_ms: int | None) -> Any:
+        os._exit(137)
 
 
 class Picky(Threshold):

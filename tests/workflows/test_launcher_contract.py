@@ -113,6 +113,9 @@ def test_a_request_that_cannot_be_carried_out_ends_at_once_and_says_why(
         "/max_series",
     )
     assert any("BadRequestError" in line for line in failure.log)
+    report = read_report(world.stores.objects, "bad")
+    assert report is not None
+    assert (report.outcome, report.pointer) == ("failed", "/max_series")
 
 
 def test_a_next_attempt_goes_on_from_the_commits(launched: tuple[Launcher, World]) -> None:
@@ -148,6 +151,7 @@ def test_a_run_cancelled_by_its_commit_alone_ends_too(launched: tuple[Launcher, 
     found = ended(launcher, "elsewhere")
     assert "cancelled" in found.error
     assert not found.transient
+    assert run_failures(world.stores.objects, "elsewhere") == []
 
 
 def test_many_runs_at_once_all_end(launched: tuple[Launcher, World]) -> None:
