@@ -1,8 +1,9 @@
 """What the index knows of managed points: documents by day, made again from the archive's days,
 and the catalog of series."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,8 @@ ROWS_PER_BLOCK = 100_000
 GAP_DAYS = 7
 # Where to look for a step that one payload does not show: two points of a monthly metric.
 LOOK_BACK_DAYS = 62
+# A condition with more values of a label costs more than it saves.
+LABEL_VALUES = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Projection:
         inside = rows.where((rows.day >= first) & (rows.day <= last))
         scan = self.context.archive.scan(
             self._source,
-            Selector(self._metrics(inside), first * DAY_MS, (last + 1) * DAY_MS),
+            Selector(self._metrics, first * DAY_MS, (last + 1) * DAY_MS, self._labels),
         )
         wanted = _Wanted.of(scan.keys, self.points.keys, inside)
         written = 0
@@ -71,9 +74,13 @@ class Projection:
             written += len(documents)
         return written
 
-    def _metrics(self, rows: PointRows) -> tuple[str, ...]:
-        numbers = np.unique(rows.number).tolist()
-        return tuple(sorted({self.points.keys[number].metric for number in numbers}))
+    @cached_property
+    def _metrics(self) -> tuple[str, ...]:
+        return tuple(sorted({key.metric for key in self.points.keys}))
+
+    @cached_property
+    def _labels(self) -> Mapping[str, tuple[str, ...]]:
+        return common_labels(self.points.keys)
 
     def _documents(self, keys: Sequence[SeriesKey], rows: PointRows) -> Iterator[PointsDay]:
         ids = {number: keys[number].id for number in np.unique(rows.number).tolist()}
@@ -126,15 +133,16 @@ class Projection:
         return list(entries.values())
 
     def _known(self) -> dict[str, SeriesEntry]:
-        index, found, cursor = self.context.index, {}, None
-        metrics = self._metrics(self.points.rows)
-        while metrics:
-            page = index.series(self.request.source, metrics, cursor=cursor)
+        found: dict[str, SeriesEntry] = {}
+        cursor = None
+        while True:
+            page = self.context.index.series(
+                self.request.source, self._metrics, self._labels, cursor=cursor
+            )
             found.update({entry.series: entry for entry in page.items})
             cursor = page.cursor
             if cursor is None:
-                break
-        return found
+                return found
 
     def _looked_into(
         self, doubtful: Sequence[SeriesKey], rows: PointRows
@@ -150,6 +158,7 @@ class Projection:
                 tuple(sorted({key.metric for key in doubtful})),
                 last_ms - LOOK_BACK_DAYS * DAY_MS,
                 last_ms + 1,
+                common_labels(doubtful),
             ),
         )
         for block in blocks(scan.batches, ROWS_PER_BLOCK):
@@ -161,6 +170,19 @@ class Projection:
     @property
     def _source(self) -> SourceSpec:
         return SourceSpec(self.request.source, self.request.timezone)
+
+
+def common_labels(keys: Sequence[SeriesKey]) -> Mapping[str, tuple[str, ...]]:
+    """Label conditions that all these series fulfil, so that a few of many are found fast."""
+    labels = [dict(key.labels) for key in keys]
+    values_of = {
+        name: {one.get(name, "") for one in labels} for name in {n for one in labels for n in one}
+    }
+    return {
+        name: tuple(sorted(values))
+        for name, values in values_of.items()
+        if len(values) <= LABEL_VALUES and not any(value.startswith("!") for value in values)
+    }
 
 
 @dataclass(frozen=True)

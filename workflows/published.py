@@ -124,10 +124,10 @@ class Piece:
     verdicts: Verdicts
 
 
-def pieces(path: Path, rows: int = ROWS_PER_PIECE) -> Iterator[Piece]:
+def pieces(path: Path) -> Iterator[Piece]:
     """A results file in pieces of bounded size (a longer series is a piece of its own)."""
     with pq.ParquetFile(path) as file:
-        for block in blocks(file.iter_batches(batch_size=rows), rows):
+        for block in blocks(file.iter_batches(batch_size=ROWS_PER_PIECE), ROWS_PER_PIECE):
             yield Piece(block.rows, block.numbers, Verdicts.of(block.rows))
 
 

@@ -10,12 +10,14 @@ import pytest
 
 from storage.index import PointsDay
 from storage.selector import Selector
+from storage.series_key import SeriesKey
 from storage.source import SourceSpec
 from storage.stores import Stores
 from tests.workflows.world import World
 from workflows import ingest_index
 from workflows.context import StepContext
 from workflows.ingest import Ingested, ingest, ingest_job, write_ingest_request
+from workflows.ingest_index import common_labels
 from workflows.ingest_rejection import IngestRejectedError
 from workflows.ingest_steps import learn_step, step_shown
 from workflows.request import IngestRequest
@@ -269,3 +271,15 @@ class TestStep:
         assert step_shown(np.array([8]), 7, 1) is None
         assert step_shown(np.array([2]), 7, 1) == "doubtful"
         assert step_shown(np.array([2]), None, None) == "doubtful"
+
+
+def test_conditions_that_find_a_few_series_find_all_of_them(house: House) -> None:
+    many = {(f"r{n:03}", HOUR): float(n) for n in range(150)}
+    odd = {("!tw", HOUR): 1.0, ("tw", HOUR): 2.0}
+    house.put(many | odd)
+    house.put(dict.fromkeys(odd, 7.0) | {("r001", HOUR): 7.0})
+    assert house.shown() == many | odd | dict.fromkeys([*odd, ("r001", HOUR)], 7.0)
+    keys = [SeriesKey.of(SOURCE, "m", labels) for labels in ({"a": "1"}, {"a": "2", "b": "x"})]
+    assert common_labels(keys) == {"a": ("1", "2"), "b": ("", "x")}
+    assert common_labels([SeriesKey.of(SOURCE, "m", {"a": "!1"})]) == {}
+    assert common_labels([]) == {}

@@ -403,7 +403,6 @@ def test_small_pieces_and_parts_say_the_same(
     said = []
     for size in (1_000_000, 7):
         monkeypatch.setattr(published, "ROWS_PER_PIECE", size)
-        monkeypatch.setattr(published.pieces, "__defaults__", (size,))
         monkeypatch.setattr(apply, "ROWS_PER_PART", size)
         monkeypatch.setattr(compare, "SEARCH_PAGE", 2 if size == 7 else 1000)
         with house_at(tmp_path / str(size)) as house:
