@@ -147,13 +147,15 @@ def _answer(ingest: Ingest, replayed: bool) -> Response:
             FieldProblem(pointer=_pointer(row["row"], row["column"]), detail=row["message"])
             for row in ingest.errors
         ]
-        return problem(422, "invalid-points", ingest.error, errors, headers, ingest=ingest.id)
+        # A refusal names rows; without any it was a store that failed for good.
+        status, slug = (422, "invalid-points") if errors else (502, "store")
+        return problem(status, slug, ingest.error, errors, headers, ingest=ingest.id)
     status = 200 if ingest.state == "succeeded" else 202
     content = shown(ingest).model_dump_json()
     return Response(content, status, headers, media_type="application/json")
 
 
 def _pointer(row: int, column: str) -> str:
-    """Rows are counted from 1; row 0 is the body as a whole."""
+    """Rows are counted from 1; row 0 is the body as a whole, column `point` a whole point."""
     place = f"/points/{row - 1}" if row else ""
-    return f"{place}/{column}" if column else place or "/points"
+    return f"{place}/{column}" if column not in ("", "point") else place or "/points"

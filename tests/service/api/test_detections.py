@@ -14,7 +14,9 @@ DROP = 140  # 2026-10-19
 
 def _values() -> list[float]:
     """A weekly wave with some noise, and a drop on one day."""
-    values = [0.4 + 0.02 * math.sin(2 * math.pi * d / 7) + 0.003 * math.cos(9 * d) for d in range(DAYS)]
+    values = [
+        0.4 + 0.02 * math.sin(2 * math.pi * d / 7) + 0.003 * math.cos(9 * d) for d in range(DAYS)
+    ]
     values[DROP] = 0.1
     return values
 
@@ -105,9 +107,7 @@ def test_a_dry_run_counts_and_accepts_nothing(working: House, source: str) -> No
     assert working.call("GET", "/v1/detections", params={"source": source})["items"] == before
 
 
-def test_a_metric_that_does_not_exist_ends_partial_and_says_so(
-    working: House, source: str
-) -> None:
+def test_a_metric_that_does_not_exist_ends_partial_and_says_so(working: House, source: str) -> None:
     run = working.detect(detection(source, rule="nothing", metric="nothing"))
     assert run["state"] == "partial"
     assert run["counts"]["series"] == 0
@@ -150,7 +150,9 @@ def test_metrics_count_runs_chunks_and_requests(working: House, source: str) -> 
     assert 'lupus_runs{state="succeeded"}' in text
     assert f'lupus_rule_last_success_timestamp{{rule="counted",source="{source}"}}' in text
     assert 'route="/v1/detections/{detection}"' in text
-    chunks = next(line for line in text.splitlines() if line.startswith("lupus_chunk_seconds_count"))
+    chunks = next(
+        line for line in text.splitlines() if line.startswith("lupus_chunk_seconds_count")
+    )
     assert float(chunks.split()[1]) >= 1
     assert "ndcg@10" not in text, "no series stands in a label"
 

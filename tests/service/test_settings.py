@@ -1,0 +1,131 @@
+"""Settings: embedded by default, impossible ones refused with what to change."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from service.cli import main
+from service.errors import SettingsError
+from service.generated_docs import stale_pages
+from service.settings import Settings, load_settings, misspelt
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"LUPUS_{name.upper()}", raising=False)
+    monkeypatch.setenv("LUPUS_DATA", str(tmp_path))
+
+
+def test_every_default_lies_below_one_folder(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.database_url == f"sqlite:///{tmp_path}/lupus.db"
+    assert settings.stores.archive == f"file://{tmp_path}/archive"
+    assert settings.stores.index == f"sqlite:///{tmp_path}/index.db"
+    assert settings.stores.objects == f"file://{tmp_path}/objects"
+    assert settings.steps.executor == "local"
+    assert settings.creates_sources
+    assert not load_settings(host="10.0.0.1").creates_sources
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1  # type: ignore[misc]
+
+
+def test_every_field_has_a_help_text() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"database": "postgresql://host/db"}, "LUPUS_DATABASE begins with postgresql"),
+        ({"archive": "hive://host:10000/db"}, "file:///folder"),
+        ({"index": "https://host:9200"}, "LUPUS_INDEX begins with https"),
+        ({"objects": "s3://bucket"}, "LUPUS_OBJECTS begins with s3"),
+        ({"objects": "objects"}, "no scheme"),
+        ({"archive": "file://user:password@host/x"}, "secrets never stand in URLs"),
+        ({"archive": "file://host/x"}, "names no file or folder"),
+        ({"executor": "argo"}, "LUPUS_EXECUTOR is 'argo': this version knows only local"),
+        ({"database": "sqlite:////x.db", "index": "sqlite:////x.db"}, "give the index its own"),
+        ({"archive": "file:///x", "objects": "file:///x/"}, "the same folder"),
+        ({"public_url": "lupus.example.com"}, "https://"),
+        ({"secret_key": "short"}, "32 characters"),
+        ({"ca_bundle": "/nowhere.pem"}, "there is no file /nowhere.pem"),
+        ({"egress_allow": "10.0.0.0/33"}, "LUPUS_EGRESS_ALLOW"),
+        ({"port": 70_000}, "LUPUS_PORT"),
+        ({"log_format": "xml"}, "LUPUS_LOG_FORMAT"),
+        ({"connections_file": "/nowhere.toml"}, "LUPUS_CONNECTIONS_FILE: No such file"),
+    ],
+)
+def test_what_is_impossible_is_refused_with_the_setting_to_change(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(**given)
+    assert said in str(refused.value)
+    assert "password" not in str(refused.value).replace("user or password", "")
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUPUS_EGRESS_ALLOW", "10.20.0.0/16, fd00::/8")
+    assert [str(network) for network in load_settings().egress_allow] == [
+        "10.20.0.0/16",
+        "fd00::/8",
+    ]
+
+
+def test_a_secret_has_a_file_twin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    monkeypatch.setenv("LUPUS_SECRET_KEY_FILE", str(file))
+    settings = load_settings()
+    assert settings.secret_key is not None
+    assert settings.secret_key.get_secret_value() == "k" * 40
+    assert "kkkk" not in repr(settings)
+    monkeypatch.setenv("LUPUS_SECRET_KEY", "x" * 40)
+    with pytest.raises(SettingsError, match="both set: keep one"):
+        load_settings()
+    monkeypatch.delenv("LUPUS_SECRET_KEY")
+    file.unlink()
+    with pytest.raises(SettingsError, match="LUPUS_SECRET_KEY_FILE: No such file"):
+        load_settings()
+
+
+def test_connections_are_named_folders(tmp_path: Path) -> None:
+    file = tmp_path / "connections.toml"
+    file.write_text('[warehouse]\nurl = "file:///data/warehouse"\n')
+    settings = load_settings(connections_file=file)
+    assert settings.stores.connections == (("warehouse", "file:///data/warehouse"),)
+    file.write_text('[warehouse]\nurl = "hive://host"\n')
+    with pytest.raises(SettingsError, match=r"\[warehouse\] url begins with hive"):
+        load_settings(connections_file=file)
+    file.write_text('[warehouse]\nurl = "file:///x"\npassword = "p"\n')
+    with pytest.raises(SettingsError, match="exactly one line"):
+        load_settings(connections_file=file)
+    file.write_text("[warehouse\n")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load_settings(connections_file=file)
+
+
+def test_a_misspelt_setting_is_noticed_with_the_nearest_one() -> None:
+    environment = {"LUPUS_DATABSE": "x", "LUPUS_URL": "y", "LUPUS_TEST_DATA": "z", "PATH": ""}
+    assert misspelt(environment) == {"LUPUS_DATABSE": "LUPUS_DATABASE"}
+
+
+def test_the_command_line_says_the_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LUPUS_EXECUTOR", "argo")
+    assert main(["migrate"]) == 78
+    assert "this version knows only local" in capsys.readouterr().err
+
+
+def test_generated_pages_are_current() -> None:
+    assert stale_pages(ROOT / "docs") == [], "run: lupus-server docs"
