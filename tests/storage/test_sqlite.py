@@ -15,7 +15,7 @@ import pytest
 from storage.errors import BusyError, CorruptError, FullError, InvalidError, RefusedError
 from storage.index import AnomalyQuery
 from storage.sqlite import anomalies, connection
-from storage.sqlite.index import DOCUMENTS_PER_TRANSACTION, SqliteIndex
+from storage.sqlite.index import SqliteIndex
 from storage.sqlite.schema import VERSION
 from tests.storage.disks import remount
 from tests.storage.documents import anomaly, day, new
@@ -95,8 +95,8 @@ def test_no_transaction_holds_more_than_a_thousand_documents(
     raw = sqlite3.connect(file, timeout=0)
 
     def documents() -> Iterator[object]:
-        for n in range(2 * DOCUMENTS_PER_TRANSACTION):
-            if n % DOCUMENTS_PER_TRANSACTION == 0:
+        for n in range(2_000):
+            if n % 1_000 == 0:
                 raw.execute("BEGIN IMMEDIATE")  # fails if the index held its lock
                 seen.append(raw.execute("SELECT count(*) FROM anomalies").fetchone()[0])
                 raw.execute("COMMIT")
@@ -104,7 +104,7 @@ def test_no_transaction_holds_more_than_a_thousand_documents(
 
     index.write_anomalies(documents())  # type: ignore[arg-type]
     raw.close()
-    assert seen == [0, DOCUMENTS_PER_TRANSACTION]
+    assert seen == [0, 1_000]
 
 
 def test_a_lock_that_stays_is_busy_and_transient(
@@ -202,7 +202,7 @@ def test_a_full_disk_is_said_and_loses_nothing(small_disk: Path) -> None:
         index.write_anomalies(new(anomaly(n)) for n in range(20_000))
     assert caught.value.transient
     written = index.counts()["anomalies"]
-    assert written % DOCUMENTS_PER_TRANSACTION == 1
+    assert written % 1_000 == 1
     assert index.anomaly(anomaly(-1).id) == anomaly(-1)
     index.close()
 
