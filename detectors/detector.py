@@ -193,8 +193,10 @@ class Detector(ABC):
         step : timedelta
             Distance between the series' points.
         """
+        if self.consecutive == 1:
+            return timedelta()
         gap = self.max_gap * step if isinstance(self.max_gap, int) else self.max_gap
-        return (self.consecutive - 1) * (step + gap)
+        return elapsed((self.consecutive - 1) * (step + gap), step)
 
     @abstractmethod
     def cost(self, n: int, period: int) -> float:
@@ -328,6 +330,16 @@ class Detector(ABC):
             item.name: dumped(item, getattr(self, item.name)) for item in parameters_of(type(self))
         }
         return {"type": self.type, **written}
+
+
+def elapsed(length: timedelta, step: timedelta) -> timedelta:
+    """Longest time that a length counted in steps or wall time can take, with a step to spare.
+
+    A point may stand half a step before its slot, an autumn day has 25 hours, and a step of a
+    month is given as 28 to 31 days.
+    """
+    months = timedelta(days=27) < step < timedelta(days=32)
+    return length * (31 / 28 if months else 1) + step + timedelta(hours=2)
 
 
 def _request(start: Instant | None, end: Instant | None, step: timedelta | None) -> Request:

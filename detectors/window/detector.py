@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from detectors.bands import Bands
-from detectors.detector import Detector
+from detectors.detector import Detector, elapsed
 from detectors.errors import ParameterError
 from detectors.frame import Frame
 from detectors.grid import Grid
@@ -45,6 +45,7 @@ _WEEKLY_SEASONS = ("day_of_week", "hour_of_week")
 # Work per point against one simple pass, measured at default windows.
 _COST = {"z": 10.0, "robust": 100.0, "quantile": 100.0, "pct": 10.0}
 _MILLISECOND = timedelta(milliseconds=1)
+_DAY = timedelta(days=1)
 _LARGEST_TABLED = 256
 
 
@@ -278,13 +279,12 @@ class Window(Detector):
         return 0 if self.baseline == "before_range" else super().lead_in(grid)
 
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
-        """Add up lead-in and window, with room for a change of the clocks."""
+        """Add up lead-in, window and, with a baseline by day, the day so far."""
         step_ms = step // _MILLISECOND
         window = self._window(step_ms)
         length = window * step if isinstance(window, int) else window
         by_day = self._stepping(step_ms) == "day"
-        room = timedelta(hours=2) if by_day or step_ms >= DAY_MS else timedelta()
-        return super().history(start, end, step) + length + by_day * timedelta(days=1) + room + step
+        return super().history(start, end, step) + elapsed(length, step) + by_day * _DAY
 
     def cost(self, n: int, period: int) -> float:
         """Work that grows with the points; the windows' lengths are those of the defaults."""

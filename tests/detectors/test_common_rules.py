@@ -173,7 +173,9 @@ def test_only_the_last_expected_step_warns() -> None:
 
 
 def test_the_base_needs_no_history_but_its_runs() -> None:
-    step = timedelta(days=1)
-    assert Stated().history(0, 1, step) == timedelta()
-    assert Stated(consecutive=3).history(0, 1, step) == 4 * step
-    assert Stated(consecutive=3, max_gap=timedelta(hours=6)).history(0, 1, step) == 2.5 * step
+    day = timedelta(days=1)
+    assert Stated().history(0, 1, day) == timedelta()
+    spare = day + timedelta(hours=2)
+    assert Stated(consecutive=3).history(0, 1, day) == 4 * day + spare
+    assert Stated(consecutive=3, max_gap=day / 4).history(0, 1, day) == 2.5 * day + spare
+    assert Stated(consecutive=3).history(0, 1, 30 * day) > 4 * 31 * day, "months have up to 31 days"

@@ -99,6 +99,26 @@ def test_hourly(type_: str, parameters: dict[str, Any], seed: int, first: int, c
     check(detector_of(type_, timezone=ZONE, **parameters), series, first, count, HOUR)
 
 
+@pytest.mark.parametrize("step", [28 * DAY, 31 * DAY])
+@pytest.mark.parametrize(
+    ("type_", "parameters"), [("threshold", {"consecutive": 4}), ("window", {"consecutive": 2})]
+)
+@pytest.mark.parametrize("first", [50, 51, 52, 53, 80])
+def test_monthly(type_: str, parameters: dict[str, Any], step: timedelta, first: int) -> None:
+    months = (np.datetime64("2015-01") + np.arange(100)).astype("datetime64[ms]")
+    series = wild(months.astype(np.int64), 3, 1)
+    check(detector_of(type_, **parameters), series, first, 5, step)
+
+
+def test_a_run_across_the_end_of_summer_time_is_read_whole() -> None:
+    times = local_midnights("2026-10-01", 60, ZONE)
+    values = np.full(60, 100.0)
+    values[23:27] = 0, np.nan, 0, 0  # the 25th has 25 hours
+    for first in (25, 26):
+        check(detector_of("threshold", timezone=ZONE, consecutive=2), Series(times, values), first,
+              3, DAY)  # fmt: skip
+
+
 def test_before_range_does_depend_on_the_range() -> None:
     """The property above can fail: this is what it looks like."""
     series = wild(local_midnights("2025-12-20", DAILY_N, ZONE), 1, 1)
