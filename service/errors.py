@@ -10,7 +10,8 @@ ServiceError
 ├── ConflictError           the object is in a state that does not allow this
 ├── TooLargeError           a body or a part of it is larger than a limit
 ├── LimitError              too much at once; try again after a while
-├── EgressError             a destination is not allowed, or its name does not resolve
+├── EgressError             a destination is not allowed
+│   └── UnresolvedError     transient: its name does not resolve
 ├── SecretError             a stored secret cannot be read with this key
 ├── LeaseLostError          another worker has taken the job; what this one did is discarded
 └── DatabaseError           the database did not do what it was asked
@@ -71,7 +72,11 @@ class LimitError(ServiceError):
 
 
 class EgressError(ServiceError):
-    """A destination is not allowed, or its name does not resolve."""
+    """A destination is not allowed."""
+
+
+class UnresolvedError(EgressError):
+    """A destination's name does not resolve; it may later."""
 
 
 class SecretError(ServiceError):

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from service.errors import EgressError
+from service.errors import EgressError, UnresolvedError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -53,7 +53,7 @@ def resolve_name(host: str, port: int) -> Sequence[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise EgressError(f"the host {host} does not resolve: {error}") from None
+        raise UnresolvedError(f"the host {host} does not resolve: {error}") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

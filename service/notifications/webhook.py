@@ -8,7 +8,7 @@ from typing import Literal
 
 import httpx2
 
-from service.errors import EgressError
+from service.errors import EgressError, UnresolvedError
 from service.notifications.signing import headers
 
 Verdict = Literal["sent", "gone", "refused", "retry"]
@@ -45,6 +45,8 @@ def post(
         # The answer's body is of no use, so it is not read: it may be endless.
         with client.stream("POST", url, content=content, headers=sent_headers) as response:
             return _judge(response, now_ms)
+    except UnresolvedError as error:
+        return Answer("retry", error=str(error))
     except EgressError as error:
         return Answer("refused", error=str(error))
     except httpx2.InvalidURL:

@@ -1,0 +1,92 @@
+"""A launcher that carries nothing out and commits what a test tells it to."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from storage.objects import Objects
+from workflows.commits import PUBLISH, Attempt, run_root
+from workflows.context import write_request
+from workflows.launcher import Launched, Progress
+from workflows.published import Published
+from workflows.report import COUNTS, REPORT, Change, Outcome, Report, change_line
+from workflows.request import IngestRequest, RunRequest
+
+Act = Literal["succeed", "fail", "refuse", "run", "publish"]
+
+
+def finish(
+    objects: Objects,
+    run: str,
+    generation: int,
+    changes: Sequence[Change] = (),
+    outcome: Outcome = "succeeded",
+    error: str = "",
+    **counts: int,
+) -> Report:
+    """Commit publish.json and report.json, as the steps would."""
+    attempt = Attempt(objects, run_root(run), "publish")
+    name = attempt.put("changes.jsonl", b"".join(map(change_line, changes)))
+    all_counts = {**dict.fromkeys(COUNTS, 0), "series": 3, "judged": 3, **counts}
+    published = Published(run, generation, outcome, all_counts, changes=name, error=error)
+    attempt.commit(PUBLISH, published)
+    report = Report(run, generation, outcome, all_counts, error=error, changes=name)
+    return Attempt(objects, run_root(run), "report").commit(REPORT, report).read(Report)
+
+
+@dataclass
+class FakeLauncher:
+    """Plays ``script`` one act for each attempt launched, then succeeds."""
+
+    objects: Objects
+    script: list[Act] = field(default_factory=list)
+    changes: Sequence[Change] = ()
+    launched: list[tuple[str, int]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    _known: dict[str, tuple[int, Launched]] = field(default_factory=dict)
+    _news: threading.Event = field(default_factory=threading.Event)
+
+    def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
+        assert isinstance(request, RunRequest)
+        if self._known.get(request.run, (0, None))[0] >= attempt:
+            return
+        self.launched.append((request.run, attempt))
+        write_request(self.objects, request)
+        act = self.script.pop(0) if self.script else "succeed"
+        running = Launched("running", Progress("detect", 1, 2))
+        ended = Launched("ended", Progress("done"), "the pod was lost", transient=True)
+        if act == "succeed":
+            self.end(request)
+            ended = Launched("ended", Progress("done"))
+        elif act == "refuse":
+            ended = Launched("ended", Progress("done"), "plan: no such table", transient=False)
+        elif act == "publish":
+            published = Published(request.run, request.generation, "succeeded", {})
+            Attempt(self.objects, run_root(request.run), "publish").commit(PUBLISH, published)
+        self._known[request.run] = (attempt, running if act in ("run", "publish") else ended)
+        self._news.set()
+
+    def end(self, request: RunRequest) -> None:
+        finish(self.objects, request.run, request.generation, self.changes)
+
+    def look(self, run: str, attempt: int) -> Launched:
+        known = self._known.get(run)
+        if known is None or known[0] != attempt:
+            return Launched("absent", Progress("waiting"))
+        return known[1]
+
+    def forget(self) -> None:
+        """As a new process: nothing is known of what was launched before."""
+        self._known.clear()
+
+    def cancel(self, run: str) -> None:
+        self.cancelled.append(run)
+
+    def wait(self, seconds: float) -> bool:
+        found = self._news.wait(seconds)
+        self._news.clear()
+        return found
+
+    def close(self) -> None:
+        return
