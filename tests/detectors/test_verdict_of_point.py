@@ -101,7 +101,7 @@ def test_hourly(type_: str, parameters: dict[str, Any], seed: int, first: int, c
 
 @pytest.mark.parametrize("step", [28 * DAY, 31 * DAY])
 @pytest.mark.parametrize(
-    ("type_", "parameters"), [("threshold", {"consecutive": 4}), ("window", {"consecutive": 2})]
+    ("type_", "parameters"), [("threshold", {"consecutive": 4}), ("window", {})]
 )
 @pytest.mark.parametrize("first", [50, 51, 52, 53, 80])
 def test_monthly(type_: str, parameters: dict[str, Any], step: timedelta, first: int) -> None:
