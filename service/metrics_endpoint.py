@@ -17,7 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-disable_created_metrics()  # they double every sample and say when this process began
+# They double every sample and say only when this process began.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _CHUNK_SECONDS = (1.0, 5.0, 15.0, 60.0, 150.0, 300.0, 600.0, 1800.0)

@@ -203,12 +203,13 @@ def test_the_problem_names_the_field_and_what_is_allowed(
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_json_does_not_have_are_refused(idle: House, number: str) -> None:
-    body = '{"kind": "managed", "metrics": {"a": {"clip": [0, %s]}}}' % number
+    body = '{"kind": "managed", "metrics": {"a": {"clip": [0, NUMBER]}}}'.replace("NUMBER", number)
     answer = idle.http.put(
         "/v1/sources/bad.source", content=body, headers={"content-type": "application/json"}
     )
     assert answer.status_code == 422, answer.text
-    points = '{"points": [{"metric": "a", "time": "2026-01-01", "value": %s}]}' % number
+    points = '{"points": [{"metric": "a", "time": "2026-01-01", "value": NUMBER}]}'
+    points = points.replace("NUMBER", number)
     answer = idle.http.post(
         "/v1/sources/bad.source/points",
         content=points,
