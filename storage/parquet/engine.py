@@ -76,7 +76,7 @@ class Engine:
     def cursor(self, files: Sequence[Path] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of its own for one query over some files, errors translated."""
         with self._translated(files):
-            cursor = self._connection().cursor()
+            cursor = self._new_cursor()
             try:
                 # A setting of each session: the bar would write to standard output.
                 cursor.execute("SET enable_progress_bar = false")
@@ -84,7 +84,7 @@ class Engine:
             finally:
                 cursor.close()
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             if self._owner != os.getpid():
                 # A fork carries a database over without its threads: it must never be touched.
@@ -92,7 +92,7 @@ class Engine:
                 self._owner = os.getpid()
             if self._root is None:
                 self._root = self._connect()
-            return self._root
+            return self._root.cursor()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if self._spill is None:
@@ -120,7 +120,8 @@ class Engine:
             with self._lock:
                 self._root = None
             raise _storage_error(error, files) from error
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException) as error:
+            # What fails while a result streams comes through Arrow.
             raise _storage_error(error, files) from error
 
     def close(self) -> None:
@@ -137,21 +138,31 @@ class Engine:
 def _own_folder(scratch: Path) -> tuple[Path, int]:
     """A new folder held by a lock; folders that no living process holds are removed."""
     scratch.mkdir(parents=True, exist_ok=True)
-    for old in scratch.glob(f"{_SCRATCH_PREFIX}*"):
-        with suppress(OSError):
-            held = os.open(old, os.O_RDONLY)
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                os.close(held)
-    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=scratch))
+    guard = os.open(scratch, os.O_RDONLY)
+    try:
+        # Nobody may take a folder for abandoned between its making and its locking.
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for old in scratch.glob(f"{_SCRATCH_PREFIX}*"):
+            with suppress(OSError):
+                _remove_if_abandoned(old)
+        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=scratch))
+        held = os.open(folder, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_SH)
+        return folder, held
+    finally:
+        os.close(guard)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
     held = os.open(folder, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_SH)
-    return folder, held
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(held)
 
 
-def _storage_error(error: duckdb.Error, files: Sequence[Path]) -> StorageError:
+def _storage_error(error: Exception, files: Sequence[Path]) -> StorageError:
     text = str(error).partition("\n")[0]
     words = text.lower()
     kind = next((k for phrase, k in _BY_WORDS if phrase in words), None)

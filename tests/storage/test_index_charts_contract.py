@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.index import Index, MetricSummary, SeriesEntry
+from storage.index import Index, MetricSummary, SeriesEntry, WriteOutcome
 from tests.storage.documents import DAY_MS, anomaly, band, day, entry, new
 from tests.storage.implementations import INDEXES
 
