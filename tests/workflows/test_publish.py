@@ -78,6 +78,14 @@ def test_a_first_run_finds_and_a_second_changes_nothing(house: House) -> None:
     assert house.anomalies() == before
 
 
+def test_an_episode_goes_on_from_one_range_to_the_next(house: House) -> None:
+    house.put(flat(A, 5) | spike(A, 3, 4))
+    house.run(5)
+    house.put(flat(A, 7) | spike(A, 3, 4, 5, 6))
+    (first, second) = house.changes(house.run(7, start_ms=START + 5 * DAY))
+    assert first.episode_start_ms == second.episode_start_ms == START + 3 * DAY
+
+
 def test_the_archive_keeps_a_row_for_each_checked_point(house: House) -> None:
     house.put(flat(A, 5) | spike(A, 3))
     house.run(5)

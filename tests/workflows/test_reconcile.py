@@ -188,6 +188,13 @@ def test_a_removed_point_is_withdrawn() -> None:
     assert change.previous["value"] == 9.0
 
 
+def test_a_removal_is_data_even_where_a_missing_step_was_the_anomaly() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(FLOATS)
+    missing = known(12, **nothing, reason="no_data", detector_hash="other")
+    _, change = only(run([removed(12)], [missing]))
+    assert (change.kind, change.cause) == ("withdrawn", "data")
+
+
 def test_an_external_table_has_no_tombstones() -> None:
     outcome = run([removed(12)], [known(12)], managed=False)
     assert outcome.counts == {"unverified": 1}
