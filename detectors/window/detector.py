@@ -33,7 +33,7 @@ from detectors.window.widths import (
 )
 
 if TYPE_CHECKING:
-    from detectors.window.kernels import Statistics
+    from detectors.window.statistics import Statistics
 
 _DEFAULT_K = {"z": 3.0, "robust": 3.5, "quantile": 2.0, "pct": 0.0}
 _NUMERICAL_FLOOR = 1e-12
@@ -189,14 +189,15 @@ class Window(Detector):
         )
 
     def _statistics(self, frame: Frame) -> "Statistics":
-        from detectors.window import kernels  # noqa: PLC0415 - numba is slow to import
+        # Only here: numba is slow to import, and a kernel to compile.
+        from detectors.window.statistics import Statistics  # noqa: PLC0415
 
         values, keys = frame.baseline_values, self._keys(frame)
         window = self._window(frame.grid.step_ms)
         stepping = self._stepping(frame.grid.step_ms)
         spans = spans_of(frame, window, self.gap, stepping, self.timezone)
         shape = (len(values), len(spans.first))
-        found = kernels.Statistics(*(np.empty(shape) for _ in kernels.Statistics._fields))
+        found = Statistics(*(np.empty(shape) for _ in Statistics._fields))
         baselines = (
             values,
             keys,
@@ -207,11 +208,13 @@ class Window(Detector):
             self._pools,
         )
         if self.method == "z" or (self.method == "pct" and self.centre == "mean"):
-            kernels.moments(*baselines, found)
+            from detectors.window.moments import moments  # noqa: PLC0415
+
+            moments(*baselines, found)
         else:
-            mode = {"robust": kernels.MAD, "quantile": kernels.QUANTILES}.get(self.method)
-            inflation = residual_inflations(_LARGEST_TABLED)
-            kernels.ranks(*baselines, mode or kernels.CENTRE_ONLY, inflation, found)
+            from detectors.window.ranks import MODES, ranks  # noqa: PLC0415
+
+            ranks(*baselines, MODES[self.method], residual_inflations(_LARGEST_TABLED), found)
         return found
 
     def _half_widths(self, found: "Statistics") -> tuple[Floats, Floats]:

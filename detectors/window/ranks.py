@@ -1,104 +1,26 @@
-"""Centre and spread of every judged slot's baseline, compiled.
-
-All kernels read `values` of shape (s, n) with NaN for what is no part of a baseline, the key of
-each of the n slots, and for each of m judged slots its key and its span [first, stop). They fill
-`Statistics` of shape (s, m). Consecutive slots with one span share the work.
-"""
-
-from typing import NamedTuple
+"""Median and spread by ranks of every judged slot's baseline, compiled."""
 
 import numpy as np
 from numba import types
 
 from detectors.compiled import kernel
 from detectors.series import Floats, Millis
+from detectors.window.statistics import FACTORS, FILLED, SLOTS, VALUES, Statistics
 
-MAD_TO_SIGMA = 1.4826
-MEAN_DEVIATION_TO_SIGMA = 1.253314
+_MAD_TO_SIGMA = 1.4826
+_MEAN_DEVIATION_TO_SIGMA = 1.253314
 _FLOOR = 1e-12  # of max|baseline|: a MAD up to this counts as zero
 _LOW_QUANTILE, _HIGH_QUANTILE = 0.05, 0.95
 
-# What `ranks` measures below and above the median.
-CENTRE_ONLY, MAD, QUANTILES = 0, 1, 2
+_CENTRE_ONLY, _MAD, _QUANTILES = 0, 1, 2
+MODES = {"pct": _CENTRE_ONLY, "robust": _MAD, "quantile": _QUANTILES}
+"""What `ranks` measures below and above the median, by Window's method."""
 
 
-class Statistics(NamedTuple):
-    """What bounds are made of; each of shape (s, m), NaN where a baseline has no point."""
-
-    centre: Floats
-    below: Floats  # spread below the centre
-    above: Floats
-    points: Floats  # that share the slot's key
-    freedom: Floats  # degrees of freedom of the spread
-    size: Floats  # max|baseline|
-
-
-_VALUES = types.Array(types.float64, 2, "A", readonly=True)
-_SLOTS = types.Array(types.int64, 1, "C", readonly=True)
-_FACTORS = types.Array(types.float64, 1, "C", readonly=True)
-_FILLED = types.NamedUniTuple(types.float64[:, ::1], len(Statistics._fields), Statistics)  # type: ignore[no-untyped-call]
-_MOMENTS = types.void(_VALUES, _SLOTS, types.int64, _SLOTS, _SLOTS, _SLOTS, types.boolean, _FILLED)
 _RANKS = types.void(
-    _VALUES, _SLOTS, types.int64, _SLOTS, _SLOTS, _SLOTS, types.boolean, types.int64, _FACTORS,
-    _FILLED,
+    VALUES, SLOTS, types.int64, SLOTS, SLOTS, SLOTS, types.boolean, types.int64, FACTORS,
+    FILLED,
 )  # fmt: skip
-
-
-@kernel()
-def _moments_of_span(
-    row: Floats, keys: Millis, points: Floats, origin: Floats, mean: Floats, squares: Floats
-) -> float:
-    """Fill points, origin, mean (about the origin) and squares by key; return max|value|."""
-    size = 0.0
-    points[:] = 0.0
-    mean[:] = 0.0
-    squares[:] = 0.0
-    for x, k in zip(row, keys):  # noqa: B905 - numba knows no strict
-        if not np.isnan(x):
-            if points[k] == 0.0:
-                origin[k] = x
-            points[k] += 1.0
-            mean[k] += x - origin[k]
-            size = max(size, abs(x))
-    mean /= np.maximum(points, 1.0)
-    for x, k in zip(row, keys):  # noqa: B905
-        if not np.isnan(x):
-            deviation = (x - origin[k]) - mean[k]
-            squares[k] += deviation * deviation
-    return size
-
-
-@kernel(_MOMENTS)
-def moments(
-    values: Floats,
-    keys: Millis,
-    key_count: int,
-    judged_keys: Millis,
-    first: Millis,
-    stop: Millis,
-    pooled: bool,
-    out: Statistics,
-) -> None:
-    """Mean and standard deviation, summed about each key's first value so that offsets cancel."""
-    points, origin = np.empty(key_count), np.empty(key_count)
-    mean, squares = np.empty(key_count), np.empty(key_count)
-    for i in range(values.shape[0]):
-        size = all_squares = all_freedom = 0.0
-        for j in range(len(first)):
-            if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
-                span = slice(first[j], stop[j])
-                size = _moments_of_span(values[i, span], keys[span], points, origin, mean, squares)
-                all_squares = squares.sum()
-                all_freedom = np.maximum(points - 1.0, 0.0).sum()
-            k = judged_keys[j]
-            freedom = all_freedom if pooled else max(points[k] - 1.0, 0.0)
-            spread = np.sqrt((all_squares if pooled else squares[k]) / freedom)
-            out.centre[i, j] = origin[k] + mean[k] if points[k] > 0.0 else np.nan
-            out.below[i, j] = spread
-            out.above[i, j] = spread
-            out.points[i, j] = points[k]
-            out.freedom[i, j] = freedom
-            out.size[i, j] = size
 
 
 @kernel()
@@ -125,18 +47,18 @@ def _quantile(ordered: Floats, q: float) -> float:
 @kernel()
 def _spread(residuals: Floats, mode: int, size: float) -> tuple[float, float]:
     """Spread below and above of residuals about their median; sorts them in place."""
-    if mode == QUANTILES:
+    if mode == _QUANTILES:
         residuals.sort()
         return -_quantile(residuals, _LOW_QUANTILE), _quantile(residuals, _HIGH_QUANTILE)
-    if mode == MAD:
+    if mode == _MAD:
         for t in range(len(residuals)):
             residuals[t] = abs(residuals[t])
         residuals.sort()
         mad = _middle(residuals)
         if mad > _FLOOR * size:
-            return MAD_TO_SIGMA * mad, MAD_TO_SIGMA * mad
+            return _MAD_TO_SIGMA * mad, _MAD_TO_SIGMA * mad
         if len(residuals):
-            mean = MEAN_DEVIATION_TO_SIGMA * residuals.mean()
+            mean = _MEAN_DEVIATION_TO_SIGMA * residuals.mean()
             return mean, mean
     return np.nan, np.nan
 

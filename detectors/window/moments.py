@@ -1,0 +1,67 @@
+"""Mean and standard deviation of every judged slot's baseline, compiled."""
+
+import numpy as np
+from numba import types
+
+from detectors.compiled import kernel
+from detectors.series import Floats, Millis
+from detectors.window.statistics import FILLED, SLOTS, VALUES, Statistics
+
+_MOMENTS = types.void(VALUES, SLOTS, types.int64, SLOTS, SLOTS, SLOTS, types.boolean, FILLED)
+
+
+@kernel()
+def _moments_of_span(
+    row: Floats, keys: Millis, points: Floats, origin: Floats, mean: Floats, squares: Floats
+) -> float:
+    """Fill points, origin, mean (about the origin) and squares by key; return max|value|."""
+    size = 0.0
+    points[:] = 0.0
+    mean[:] = 0.0
+    squares[:] = 0.0
+    for x, k in zip(row, keys):  # noqa: B905 - numba knows no strict
+        if not np.isnan(x):
+            if points[k] == 0.0:
+                origin[k] = x
+            points[k] += 1.0
+            mean[k] += x - origin[k]
+            size = max(size, abs(x))
+    mean /= np.maximum(points, 1.0)
+    for x, k in zip(row, keys):  # noqa: B905
+        if not np.isnan(x):
+            deviation = (x - origin[k]) - mean[k]
+            squares[k] += deviation * deviation
+    return size
+
+
+@kernel(_MOMENTS)
+def moments(
+    values: Floats,
+    keys: Millis,
+    key_count: int,
+    judged_keys: Millis,
+    first: Millis,
+    stop: Millis,
+    pooled: bool,
+    out: Statistics,
+) -> None:
+    """Mean and standard deviation, summed about each key's first value so that offsets cancel."""
+    points, origin = np.empty(key_count), np.empty(key_count)
+    mean, squares = np.empty(key_count), np.empty(key_count)
+    for i in range(values.shape[0]):
+        size = all_squares = all_freedom = 0.0
+        for j in range(len(first)):
+            if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
+                span = slice(first[j], stop[j])
+                size = _moments_of_span(values[i, span], keys[span], points, origin, mean, squares)
+                all_squares = squares.sum()
+                all_freedom = np.maximum(points - 1.0, 0.0).sum()
+            k = judged_keys[j]
+            freedom = all_freedom if pooled else max(points[k] - 1.0, 0.0)
+            spread = np.sqrt((all_squares if pooled else squares[k]) / freedom)
+            out.centre[i, j] = origin[k] + mean[k] if points[k] > 0.0 else np.nan
+            out.below[i, j] = spread
+            out.above[i, j] = spread
+            out.points[i, j] = points[k]
+            out.freedom[i, j] = freedom
+            out.size[i, j] = size
