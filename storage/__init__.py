@@ -8,4 +8,9 @@ objects
     Staging, plans, chunk results and commit markers: a folder (embedded), S3 (production).
 series
     One source + metric + labels; its identity is :class:`storage.series_key.SeriesKey`.
+
+The seams are ``archive``, ``index`` and ``objects``; ``stores`` opens what ``settings`` name.
+``parquet/``, ``sqlite/`` and ``folder`` are the embedded implementations; ``sql/`` turns a
+selector into SQL for DuckDB, Hive and Spark; ``conditions`` and ``cursor`` hold what all
+implementations must understand alike.
 """
