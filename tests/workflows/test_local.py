@@ -1,0 +1,138 @@
+"""The local pool: time limits, dead workers, fair shares, slots that are free at once."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from storage.stores import open_stores
+from tests.workflows.kills import SETTINGS
+from tests.workflows.world import World, request, storage_settings, write_daily
+from workflows.launcher import Launched
+from workflows.local import LocalLauncher
+from workflows.local_pool import _make_folder
+from workflows.report import read_report
+from workflows.settings import WorkflowSettings
+from workflows.status import run_failures
+
+LONGEST = 60.0
+ONE_PROCESS = replace(SETTINGS, processes=1)
+SLOW = replace(ONE_PROCESS, group_points=35)  # a row group for each series: many small files
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, fork_server: None) -> Iterator[World]:
+    root = tmp_path_factory.mktemp("local")
+    with open_stores(storage_settings(root)) as stores:
+        write_daily(stores, 40)
+        yield World(root, stores)
+
+
+def ended(launcher: LocalLauncher, run: str) -> Launched:
+    limit = time.monotonic() + LONGEST
+    while launcher.look(run, 1).state != "ended":
+        assert time.monotonic() < limit
+        launcher.wait(0.2)
+    return launcher.look(run, 1)
+
+
+def launcher_of(world: World, settings: WorkflowSettings) -> LocalLauncher:
+    return LocalLauncher(storage_settings(world.root), settings)
+
+
+def test_a_step_beyond_its_time_is_ended_and_given_up_after_three_tries(world: World) -> None:
+    launcher = launcher_of(world, replace(ONE_PROCESS, task_timeout_seconds=0.01))
+    try:
+        launcher.launch(request("late"), 1)
+        found = ended(launcher, "late")
+    finally:
+        launcher.close()
+    assert "took longer than 0.01 s" in found.error
+    assert found.transient
+    failures = run_failures(world.stores.objects, "late")
+    assert [failure.attempt for failure in failures] == [0, 1, 2]
+
+
+def test_a_killed_idle_worker_breaks_nothing(world: World) -> None:
+    launcher = launcher_of(world, ONE_PROCESS)
+    try:
+        launcher.launch(request("before", rule="before"), 1)
+        assert ended(launcher, "before").error == ""
+        for server in psutil.Process().children():
+            if "forkserver" in " ".join(server.cmdline()):
+                for worker in server.children():
+                    worker.kill()
+        time.sleep(0.3)
+        launcher.launch(request("after", rule="after"), 1)
+        assert ended(launcher, "after").error == ""
+    finally:
+        launcher.close()
+
+
+def test_a_small_run_does_not_wait_for_a_large_one(world: World) -> None:
+    launcher = launcher_of(world, SLOW)
+    try:
+        launcher.launch(request("large", rule="large"), 1)
+        launcher.launch(request("small", rule="small", metrics=("nothing",)), 1)
+        assert ended(launcher, "small").error == ""
+        assert launcher.look("large", 1).state == "running"
+        assert ended(launcher, "large").error == ""
+    finally:
+        launcher.close()
+
+
+def test_a_cancel_frees_its_process_at_once(world: World) -> None:
+    launcher = launcher_of(world, SLOW)
+    try:
+        launcher.launch(request("unwanted", rule="unwanted"), 1)
+        launcher.launch(request("next", rule="next", metrics=("nothing",)), 1)
+        launcher.cancel("unwanted")
+        assert launcher.look("unwanted", 1).state == "ended"
+        assert ended(launcher, "next").error == ""
+    finally:
+        launcher.close()
+    assert read_report(world.stores.objects, "unwanted") is None
+
+
+def test_a_later_attempt_replaces_an_earlier_one(world: World) -> None:
+    launcher = launcher_of(world, SLOW)
+    try:
+        launcher.launch(request("again", rule="again"), 1)
+        launcher.launch(request("again", rule="again"), 2)
+        assert launcher.look("again", 1).state == "absent"
+        limit = time.monotonic() + LONGEST
+        while launcher.look("again", 2).state != "ended":
+            assert time.monotonic() < limit
+            launcher.wait(0.2)
+        assert launcher.look("again", 2).error == ""
+    finally:
+        launcher.close()
+
+
+def test_closing_ends_all_workers(world: World) -> None:
+    launcher = launcher_of(world, SLOW)
+    launcher.launch(request("open", rule="open"), 1)
+    time.sleep(0.5)
+    launcher.close()
+    left = [
+        worker
+        for server in psutil.Process().children()
+        if "forkserver" in " ".join(server.cmdline())
+        for worker in server.children()
+    ]
+    assert left == []
+    assert list((world.root / "scratch").glob("lupus-pool-*")) == []
+
+
+def test_scratch_of_a_killed_driver_is_removed_and_that_of_others_kept(tmp_path: Path) -> None:
+    dead = tmp_path / "lupus-pool-999999999-abc"
+    alive = tmp_path / "lupus-pool-1-abc"
+    dead.mkdir()
+    alive.mkdir()
+    made = _make_folder(tmp_path)
+    assert not dead.exists()
+    assert alive.exists()
+    assert made.is_dir()
