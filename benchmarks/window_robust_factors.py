@@ -27,7 +27,7 @@ POOLED_KEYS = (1, 2, 4, 7, 24, 168)
 POOLED_COUNTS = (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 24, 25, 40)
 MAD_OF_NORMAL = 0.6744897501960817
 
-HEADER = '''"""Small-sample factors of the robust method; benchmarks/window_robust_factors.py made them."""
+HEADER = '''"""Factors of the robust method; benchmarks/window_robust_factors.py writes this file."""
 
 DEVIATIONS = {deviations}
 """Columns of `FACTORS`: k."""
@@ -125,13 +125,14 @@ def _factor(medians: Floats, spreads: Floats, k: float) -> float:
 
 
 def _rows(rows: list[list[float]], indent: str) -> str:
-    lines = (f"{indent}    ({', '.join(f'{factor:.5g}' for factor in row)}),\n" for row in rows)
+    texts = (", ".join(f"{factor:.5g}".replace("e+", "e") for factor in row) for row in rows)
+    lines = (f"{indent}    ({text}),\n" for text in texts)
     return "(\n" + "".join(lines) + f"{indent})"
 
 
 def _lines(numbers: list[str], width: int) -> str:
     rows = (numbers[i : i + width] for i in range(0, len(numbers), width))
-    return "(\n" + "".join(f"    {', '.join(row)},\n" for row in rows) + ")"
+    return "(\n" + "".join(f"    {', '.join(row)},\n" for row in rows) + ")  # fmt: skip"
 
 
 if __name__ == "__main__":
