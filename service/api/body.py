@@ -1,16 +1,17 @@
 """JSON bodies: strict, bounded, and with errors that say what is allowed."""
 
 import difflib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 from starlette.types import Message, Receive
 
-from service.api.errors import MediaTypeError
+from service.api.errors import MediaTypeError, QueryError
 from service.errors import RequestError, TooLargeError
 
 
@@ -56,18 +57,31 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body must be JSON within the limit: no NaN, no Infinity, no odd media type."""
+    """A route that takes no unknown query parameter, and as body only JSON within the limit."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
+        known = sorted(_query_parameters(self.dependant))
 
         async def strict(request: Request) -> Response:
+            for name in request.query_params:
+                if name not in known:
+                    allowed = ", ".join(known) or "none"
+                    raise QueryError(name, f"unknown parameter. Allowed are {allowed}")
             if self.body_field is not None:
                 settings = request.app.state.resources.settings
                 await _read(request, settings.max_request_kb)
             return await handler(StrictRequest(request.scope, _replay(request)))
 
         return strict
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    """Names that a route takes, by itself or by what it depends on."""
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for inner in dependant.dependencies:
+        yield from _query_parameters(inner)
 
 
 async def _read(request: Request, limit_kb: int) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from service.api.access import Asking, source_or_404
 from service.api.anomalies import AnomalyOut, shown
+from service.api.body import StrictRoute
 from service.api.downsample import keep_extremes
 from service.api.errors import QueryError
 from service.api.label_query import query_conditions
@@ -20,7 +21,7 @@ from service.clock import DAY_MS
 from storage.index import AnomalyQuery, Band, Index, PointsDay, SeriesEntry
 from storage.series_key import SeriesKey
 
-router = APIRouter(prefix="/v1/points", tags=["points"])
+router = APIRouter(prefix="/v1/points", tags=["points"], route_class=StrictRoute)
 
 _DEFAULT_DAYS = 28
 _MOST_ANOMALIES = 1000

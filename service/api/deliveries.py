@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from service.api.access import Asking, check, source_or_404, visible
+from service.api.body import StrictRoute
 from service.api.cursor import decode, encode
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened
@@ -18,7 +19,7 @@ from service.database.deliveries import Delivery, DeliveryFilter, get_delivery, 
 from service.errors import UnknownError
 from service.notifications.replay import replay_delivery
 
-router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
+router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"], route_class=StrictRoute)
 
 State = Literal["pending", "sent", "held", "dead"]
 

@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from detectors.schema import json_schemas
+from service.api.body import StrictRoute
 from service.errors import UnknownError
 
-router = APIRouter(prefix="/v1/detectors", tags=["detectors"])
+router = APIRouter(prefix="/v1/detectors", tags=["detectors"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="listDetectors")

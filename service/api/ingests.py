@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from service.api.access import Asking, check
+from service.api.body import StrictRoute
 from service.api.resources import Opened
 from service.api.times import rfc3339, rfc3339_or_none
 from service.api.waiting import Wait, until_over
 from service.database.ingests import Ingest, get_ingest
 from service.errors import UnknownError
 
-router = APIRouter(prefix="/v1/ingests", tags=["ingests"])
+router = APIRouter(prefix="/v1/ingests", tags=["ingests"], route_class=StrictRoute)
 
 
 class IngestOut(BaseModel):

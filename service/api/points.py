@@ -5,6 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.accept_ingest import StagedPayload, accept_ingest, new_payload
 from service.api.access import Asking, check_source, source_or_404
+from service.api.body import StrictRoute
 from service.api.errors import QueryError
 from service.api.idempotency import REPLAYED, IdempotencyKey, request_key
 from service.api.ingests import IngestOut, shown
@@ -22,7 +23,7 @@ from service.settings import MIB
 from storage.errors import InvalidError
 from storage.series_key import check_source as check_name
 
-router = APIRouter(prefix="/v1/sources", tags=["sources"])
+router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=StrictRoute)
 
 _POINT = {
     "type": "object",

@@ -104,6 +104,8 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
     ("GET", f"{D}?limit=0", None, 422, "limit", "1"),
     ("GET", f"{D}?state=done", None, 422, "state", "'queued'"),
     ("GET", f"{D}?cursor=abc", None, 422, "cursor", "page before"),
+    ("GET", f"{D}?stat=queued", None, 422, "stat", "Allowed are cursor, detector"),
+    ("GET", "/v1/points?source=a&metric=a&max_point=5", None, 422, "max_point", "max_points"),
     ("GET", f"{D}/nothing", None, 404, "", "does not exist"),
     ("GET", f"{D}/nothing?wait=5", None, 422, "wait", "such as"),
     ("GET", f"{D}/nothing?wait=1h", None, 422, "wait", "120s"),
