@@ -62,10 +62,10 @@ class SeasonalESD(Detector):
 
     Notes
     -----
-    Gaps of up to 5 % of a period are filled linearly for the decomposition and take no part in the
-    test; a longer one leaves the series without verdicts (insufficient_history), and so do two
-    periods or less. Points that `holidays` or `exclude` keep out of the baseline are replaced by
-    neighbours in the season and then compared with the outcome.
+    Gaps of up to 5 % of a period, or one point, are filled linearly for the decomposition and take
+    no part in the test; a longer one leaves the series without verdicts (insufficient_history),
+    and so do two periods or less. Points that `holidays` or `exclude` keep out of the baseline are
+    replaced by neighbours in the season and then compared with the outcome.
 
     J. Hochenbaum, O. S. Vallis, A. Kejariwal, "Automatic Anomaly Detection in the Cloud Via
     Statistical Learning", arXiv:1704.07706 (2017).

@@ -5,13 +5,15 @@ import numpy as np
 from detectors.result import Flags
 from detectors.series import Floats
 
-_SHORT_GAP = 0.05  # of a period; a straight line over more would bend the season
+# A straight line over more would bend the season. One missing day of daily data is more than that
+# share of a week, and too common to leave a series unjudged: one slot is always filled.
+_SHORT_GAP = 0.05  # of a period
 
 
 def gaps_are_short(known: Flags, period: int) -> bool:
-    """Tell whether no gap between known values is longer than 5 % of a period."""
+    """Tell whether no gap between known values is longer than 5 % of a period, or one slot."""
     steps = np.diff(np.flatnonzero(known))
-    return not len(steps) or int(steps.max()) - 1 <= _SHORT_GAP * period
+    return not len(steps) or int(steps.max()) - 1 <= max(1, _SHORT_GAP * period)
 
 
 def filled_linearly(values: Floats, known: Flags) -> Floats:

@@ -451,3 +451,19 @@ def test_the_package_is_light_until_it_is_used() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("missing", "judged"), [(1, True), (2, False)])
+def test_one_missing_day_leaves_daily_data_judged_and_two_do_not(
+    missing: int, judged: bool
+) -> None:
+    days = np.arange("2026-01-01", "2026-03-12", dtype="datetime64[D]")
+    noise = np.random.default_rng(5).normal(0, 0.1, 70)
+    values = 10 + np.sin(2 * np.pi * np.arange(70) / 7) + noise
+    values[60] += 5
+    kept = np.ones(70, bool)
+    kept[30 : 30 + missing] = False
+    result = SeasonalESD(period=7).detect(Series(days[kept], values[kept]))
+    assert bool(result.is_anomaly.any()) is judged
+    expected = Reason.OK if judged else Reason.INSUFFICIENT_HISTORY
+    assert result.reason[60] == expected
