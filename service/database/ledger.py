@@ -32,9 +32,9 @@ class Said:
 
 def record_said(tx: Connection, said: Iterable[Said]) -> None:
     """Write what a delivery says, in the transaction that queues it."""
-    rows = [vars(one) for one in said]
+    rows = {(one.channel, one.anomaly, one.transition): vars(one) for one in said}
     if rows:
-        tx.execute(insert(_T), rows)
+        tx.execute(insert(_T), list(rows.values()))
 
 
 def said_of_series(

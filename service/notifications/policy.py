@@ -19,7 +19,10 @@ EpisodeKey = tuple[str, int]  # series, start
 
 @dataclass(frozen=True)
 class Told:
-    """One row of a message: an episode (or a point, with repeat always) and what it covers."""
+    """One row of a message: an episode (or a point, with repeat always) and what it covers.
+
+    What ``ended`` shows is the series' newest point, normal again, and covers nothing.
+    """
 
     phase: Phase
     shown: Change  # the worst, then the latest

@@ -11,6 +11,7 @@ from service.database.deliveries import Delivery
 from service.database.ledger import Said, record_said, said_of_series
 from service.database.runs import Run
 from service.database.sources import get_source
+from service.notifications.endings import LastVerdict, ended_episodes, said_of
 from service.notifications.events import NotifyRules
 from service.notifications.message import (
     Subject,
@@ -20,7 +21,7 @@ from service.notifications.message import (
     withdrawn_data,
 )
 from service.notifications.outbox import message_id, next_counter, queue_delivery
-from service.notifications.policy import Memory, tell_anomalies, tell_withdrawals
+from service.notifications.policy import Memory, Told, tell_anomalies, tell_withdrawals
 from workflows.codec import from_plain
 from workflows.report import Change, Report
 from workflows.request import RunRequest
@@ -33,6 +34,7 @@ class Ending:
     outcome: str
     report: Report | None
     error: str = ""
+    last: Mapping[str, LastVerdict] = field(default_factory=dict)  # by series; see `endings`
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,16 @@ class _Speaker:
         """Every event that happened, with what is worth telling of it."""
         report = ending.report
         if report is not None and self.subject.run.rule:
-            yield from self._anomalies(report, changes)
+            yield from self._anomalies(report, changes, ending.last)
         if report is not None and _lacks_data(report):
             yield _Message("no_data", plain_data(self.subject, "no_data", report))
         if ending.outcome in ("succeeded", "partial", "failed"):
             data = plain_data(self.subject, ending.outcome, report, ending.error)
             yield _Message(ending.outcome, data)
 
-    def _anomalies(self, report: Report, changes: Sequence[Change]) -> Iterator[_Message]:
+    def _anomalies(
+        self, report: Report, changes: Sequence[Change], last: Mapping[str, LastVerdict]
+    ) -> Iterator[_Message]:
         run, request = self.subject.run, self.subject.request
         series = sorted({change.series for change in changes})
         memory = Memory(said_of_series(self.tx, self.channel, run.source, run.rule or "", series))
@@ -123,13 +127,24 @@ class _Speaker:
         for event, held in (("anomaly", telling.held), ("withdrawn", withdrawing.held)):
             for why, count in held.items():
                 self.notes.hold(event, why, count)
-        if telling.told:
+        over = self._over(changes, last)
+        if telling.told or over:
             said = [(change, "found") for change in telling.covered]
-            yield _Message("anomaly", anomaly_data(self.subject, report, telling.told), said)
+            said += [(row.shown, "ended") for row in over]
+            told = (*telling.told, *over)
+            yield _Message("anomaly", anomaly_data(self.subject, report, told), said)
         taken_back = (*withdrawing.told, *withdrawing.by_rule)
         if taken_back:
             data = withdrawn_data(self.subject, report, withdrawing)
             yield _Message("withdrawn", data, [(change, "withdrawn") for change in taken_back])
+
+    def _over(self, changes: Sequence[Change], last: Mapping[str, LastVerdict]) -> list[Told]:
+        if self.rules.repeat != "episode" or not last:
+            return []
+        start_ms = self.subject.request.start_ms
+        return ended_episodes(
+            said_of(self.tx, self.subject.run, self.channel, start_ms), changes, last
+        )
 
     def say(self, message: _Message) -> None:
         """Into the outbox, if request and channel both name the event."""

@@ -12,6 +12,7 @@ from service.clock import HOUR_MS, SECOND_MS
 from service.database.ingests import states_of
 from service.database.queue import Job, finish, put_back
 from service.database.runs import Run, get_run, update_run
+from service.notifications.endings import LastVerdict, last_verdicts, series_told
 from service.notifications.speak import Ending, speak_of_end, speak_of_start
 from service.worker.parts import WorkerParts
 from storage.errors import StorageError
@@ -164,7 +165,9 @@ class _RunTick:
         self, outcome: str, report: Report | None, error: str = "", pointer: str = ""
     ) -> None:
         """The end of the run, its messages and its job, in one transaction."""
-        ending = Ending(outcome, report, error or (report.error if report else ""))
+        ending = Ending(
+            outcome, report, error or (report.error if report else ""), self._last(report)
+        )
         changes = []
         if report is not None:
             changes = list(read_changes(self.parts.stores.objects, report))
@@ -186,6 +189,14 @@ class _RunTick:
             )
             finish(tx, self.job)
         logger.info("run %s: %s", self.run.id, outcome)
+
+    def _last(self, report: Report | None) -> dict[str, LastVerdict]:
+        """Whether series of which people were told are normal again."""
+        if report is None or report.results is None:
+            return {}
+        with self.parts.database.read() as tx:
+            series = series_told(tx, self.run, self._request.start_ms)
+        return last_verdicts(self.parts.stores.objects, self.run.id, series)
 
     def _hold(self, tx: Connection) -> None:
         put_back(tx, self.job, self.now_ms, self.parts.settings.look_ms, self.parts.holder)

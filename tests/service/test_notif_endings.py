@@ -1,0 +1,118 @@
+"""The end of an episode is told once, when the series is normal again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from service.accept import AskedDetection, Limits, accept_detection
+from service.clock import DAY_MS, SECOND_MS
+from service.database.runs import Run
+from service.database.sources import put_source
+from service.notifications.endings import ended_episodes, last_verdicts, standing
+from service.ranges import AskedRange
+from storage.source import SourceSpec
+from tests.service.databases import KINDS
+from tests.service.world import World
+from tests.service.world import world as open_world
+from tests.workflows.world import END, SOURCE, key, points
+from workflows.plan import plan
+from workflows.publish import publish
+
+FIRST = END - 30 * DAY_MS
+
+
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path, request.param) as world:
+        world.webhook("http://127.0.0.1:9/")
+        with world.database.write() as tx:
+            put_source(tx, SOURCE, "managed", "UTC", {"kind": "managed"}, END)
+        yield world
+
+
+def judge(world: World, day: int, bad: dict[int, list[int]]) -> Run:
+    """Store the days before ``day`` of two series and judge the last three by the real steps."""
+    tables = []
+    for number, bad_days in bad.items():
+        values = np.zeros(day)
+        values[bad_days] = 9.0
+        times = FIRST + np.arange(day, dtype=np.int64) * DAY_MS
+        tables.append(points("ndcg", dict(key(number).labels), times, values))
+    archive = world.parts.stores.archive
+    archive.write_points(SOURCE, "all", pa.concat_tables(tables))
+    now_ms = FIRST + day * DAY_MS
+    world.clock.wall_ms = now_ms
+    asked = AskedDetection(
+        source=SourceSpec(SOURCE),
+        metrics=("ndcg",),
+        range=AskedRange(last="3d"),
+        detector={"type": "threshold", "lower": -3.0, "upper": 3.0},
+        body={},
+        rule="daily",
+        notify={"channels": ["chat"], "on": ["anomaly"], "min_severity": "warning"},
+    )
+    run = accept_detection(world.database, asked, "ann", now_ms, Limits()).run
+    world.launcher.script = ["run"]
+    world.tick("run")
+    plan(world.parts.context, run.id)
+    publish(world.parts.context, run.id)
+    world.clock.advance(SECOND_MS)
+    world.tick("run")
+    found = world.run(run)
+    assert found.state == "succeeded"
+    return found
+
+
+def phases(world: World, run: Run) -> dict[str, str]:
+    """Phase by series, of what the run told."""
+    return {
+        row["series"]: row["phase"]
+        for delivery in world.deliveries(run=run.id)
+        for row in json.loads(delivery.body)["data"]["rows"]
+    }
+
+
+def test_an_end_is_told_once_and_only_of_what_was_told(world: World) -> None:
+    one, two = str(key(1)), str(key(2))
+    bad: dict[int, list[int]] = {1: [18, 19], 2: []}
+    assert phases(world, judge(world, 20, bad)) == {one: "started"}
+    assert phases(world, judge(world, 20, bad)) == {}, "it goes on"
+    run = judge(world, 21, bad)
+    assert phases(world, run) == {one: "ended"}
+    (delivery,) = world.deliveries(run=run.id)
+    data = json.loads(delivery.body)["data"]
+    assert data["title"] == f"Back to normal: ndcg of {SOURCE}"
+    assert (data["severity"], data["rows"][0]["value"]) == (None, 0.0)
+    assert phases(world, judge(world, 21, bad)) == {}, "once"
+    bad[2] = [21]
+    assert phases(world, judge(world, 22, bad)) == {two: "started"}
+    bad[1] += [22]
+    assert phases(world, judge(world, 23, bad)) == {one: "started", two: "ended"}
+
+
+def test_what_is_withdrawn_in_the_same_run_has_no_end(world: World) -> None:
+    run = judge(world, 20, {1: [19], 2: []})
+    assert phases(world, run) == {str(key(1)): "started"}
+    again = judge(world, 21, {1: [], 2: []})
+    assert phases(world, again) == {}
+
+
+def test_the_newest_judged_point_decides(world: World) -> None:
+    run = judge(world, 20, {1: [19], 2: [18]})
+    verdicts = last_verdicts(world.parts.stores.objects, run.id, {key(1).id, key(2).id, "x"})
+    assert {series: one.is_anomaly for series, one in verdicts.items()} == {
+        key(1).id: True,
+        key(2).id: False,
+    }
+    assert verdicts[key(2).id].ts_ms == FIRST + 19 * DAY_MS
+    assert last_verdicts(world.parts.stores.objects, run.id, set()) == {}
+    assert last_verdicts(world.parts.stores.objects, "nope", {"x"}) == {}
+
+
+def test_nothing_said_has_no_end() -> None:
+    assert standing([]) == {}
+    assert ended_episodes([], [], {}) == []
