@@ -27,7 +27,7 @@ POOLED_KEYS = (1, 2, 4, 7, 24, 168)
 POOLED_COUNTS = (3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 24, 25, 40)
 MAD_OF_NORMAL = 0.6744897501960817
 
-HEADER = '''"""Factors of the robust method; benchmarks/window_robust_factors.py writes this file."""
+HEADER = '''"""Factors of the robust method; benchmarks/window_robust_factors.py wrote this file."""
 
 DEVIATIONS = {deviations}
 """Columns of `FACTORS`: k."""

@@ -1,4 +1,4 @@
-"""Factors of the robust method; benchmarks/window_robust_factors.py writes this file."""
+"""Factors of the robust method; benchmarks/window_robust_factors.py wrote this file."""
 
 DEVIATIONS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 """Columns of `FACTORS`: k."""
