@@ -273,6 +273,8 @@ class Settings(BaseSettings):
             chunk_seconds=self.chunk_seconds,
             task_timeout_seconds=self.task_timeout_seconds,
             worker_memory_mb=self.pool_memory_mb,
+            max_labels=self.max_labels,
+            max_label_length=self.max_label_length,
         )
 
 

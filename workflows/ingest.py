@@ -101,4 +101,5 @@ def read_points(context: StepContext, request: IngestRequest) -> ValidPoints:
     """The points of a staged payload, every row checked; raises when one is wrong."""
     errors = RowErrors()
     with payload(context.objects, request, context.scratch) as path:
-        return validate(request.source, read_payload(path, request, errors), errors)
+        points = read_payload(path, request, errors)
+        return validate(request.source, points, errors, context.settings)

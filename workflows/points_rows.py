@@ -15,6 +15,7 @@ from storage.errors import InvalidError
 from storage.series_key import SeriesKey
 from workflows.ingest_rejection import RowErrors
 from workflows.points_days import PointRows
+from workflows.settings import WorkflowSettings
 
 # A time outside is a wrong unit or a typing error, not a measurement.
 FIRST_MS = -2_208_988_800_000  # 1900-01-01
@@ -64,9 +65,11 @@ class ValidPoints:
         return pa.table(columns, schema=POINT_SCHEMA)
 
 
-def validate(source: str, raw: RawPoints, errors: RowErrors) -> ValidPoints:
+def validate(
+    source: str, raw: RawPoints, errors: RowErrors, settings: WorkflowSettings
+) -> ValidPoints:
     """Check metric, labels, time and doubles of every row; raise when anything was wrong."""
-    keys, number_of = _keys(source, raw, errors)
+    keys, number_of = _keys(source, raw, errors, settings)
     number = number_of[raw.spelling]
     far = ~raw.refused & ((raw.ts < FIRST_MS) | (raw.ts >= LAST_MS))
     errors.add(np.flatnonzero(far), "time", "allowed are the years 1900 to 2199")
@@ -78,12 +81,14 @@ def validate(source: str, raw: RawPoints, errors: RowErrors) -> ValidPoints:
     )
 
 
-def _keys(source: str, raw: RawPoints, errors: RowErrors) -> tuple[list[SeriesKey], Longs]:
+def _keys(
+    source: str, raw: RawPoints, errors: RowErrors, settings: WorkflowSettings
+) -> tuple[list[SeriesKey], Longs]:
     """The series in order, and the number of each spelling's; -1 where it is refused."""
     checked: list[SeriesKey | None] = []
     for place, (metric, labels) in enumerate(raw.spellings):
         try:
-            checked.append(SeriesKey.of(source, metric, labels))
+            checked.append(_within(settings, SeriesKey.of(source, metric, labels)))
         except InvalidError as error:
             checked.append(None)
             column = "metric" if str(error).startswith("metric") else "labels"
@@ -93,6 +98,17 @@ def _keys(source: str, raw: RawPoints, errors: RowErrors) -> tuple[list[SeriesKe
     number_of = {key: number for number, key in enumerate(keys)}
     numbers = [-1 if key is None else number_of[key] for key in checked]
     return keys, np.array([*numbers, -1], np.int64)
+
+
+def _within(settings: WorkflowSettings, key: SeriesKey) -> SeriesKey:
+    if len(key.labels) > settings.max_labels:
+        raise InvalidError(f"{len(key.labels)} labels: allowed are {settings.max_labels}")
+    for name, value in key.labels:
+        if len(value) > settings.max_label_length:
+            raise InvalidError(
+                f"label {name}: {len(value)} characters, allowed are {settings.max_label_length}"
+            )
+    return key
 
 
 def _order(number: Longs, ts: Longs) -> Longs:

@@ -18,3 +18,5 @@ class WorkflowSettings:
     max_tasks_per_worker: int = 100
     worker_memory_mb: int = 2048  # a pool worker above this is recycled
     max_points: int = 10_000_000_000
+    max_labels: int = 32  # of a series that is ingested
+    max_label_length: int = 256  # characters of a value
