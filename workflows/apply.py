@@ -49,7 +49,8 @@ class _Parts:
             return
         run = self.request.run
         name = f"{run}.{self.written}" if self.written else run
-        table = pa.concat_tables(self.tables)
+        # The archive picks each day's rows, which is slow over many chunks of a column.
+        table = pa.concat_tables(self.tables).combine_chunks()
         self.context.archive.write_results(self.request.source.name, name, table)
         self.written += 1
         self.tables, self.rows = [], 0
@@ -144,9 +145,7 @@ class Application:
         has_value = np.isfinite(piece.verdicts.value)
         days = point_days(
             request.source.name,
-            dict(
-                zip(piece.numbers.tolist(), self.keys.ids(piece.numbers).to_pylist(), strict=True)
-            ),
+            self.keys.id_of(piece.numbers),
             PointRows(
                 piece.verdicts.number[has_value],
                 piece.verdicts.ts[has_value],

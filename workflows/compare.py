@@ -1,8 +1,9 @@
 """publish, before its commit: results against what is stored, written down chunk by chunk."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,7 +66,7 @@ class Comparison:
 
     def run(self) -> Published:
         """Compare all chunks that are committed by now."""
-        standing = sum(1 for _ in self._standing()) if self.request.store else 0
+        standing = self._standing() if self.request.store else 0
         path = self.scratch / "changes.jsonl"
         with path.open("wb") as changes:
             for chunk in self.plan.chunks:
@@ -98,7 +99,8 @@ class Comparison:
             self.tally.counts["failed"] += chunk.series
             numbers = range(chunk.first, chunk.first + chunk.series)
             error = f"chunk {chunk.number} of {len(self.plan.chunks)} has no result"
-            error += self._last_words(chunk)
+            last_words = self._last_words.get(chunk.number)
+            error += f": {last_words}" if last_words else ""
             self.tally.fail(self._failures(numbers, [error] * chunk.series))
             return
         record, commit = found
@@ -116,10 +118,11 @@ class Comparison:
             name = self.attempt.put_file(f"writes-{chunk.number}.jsonl", path)
         self.tally.used.append(UsedChunk(chunk.number, commit.nonce, name))
 
-    def _last_words(self, chunk: Chunk) -> str:
+    @cached_property
+    def _last_words(self) -> Mapping[int | None, str]:
+        """Why the last try of a chunk failed."""
         failures = read_failures(self.context.objects, run_root(self.request.run))
-        said = [failure.message for failure in failures if failure.chunk == chunk.number]
-        return f": {said[-1]}" if said else ""
+        return {failure.chunk: failure.message for failure in failures}
 
     def _count(self, record: ChunkRecord, commit: Commit) -> None:
         for key in CHUNK_COUNTS:
@@ -157,8 +160,8 @@ class Comparison:
             self.facts.source, self.facts.rule, ids, start_ms, self.request.end_ms
         )
 
-    def _standing(self) -> Iterator[str]:
-        """What stands of the rule in the range, of series that the run did not see too."""
+    def _standing(self) -> int:
+        """How much stands of the rule in the range, also of series that the run did not see."""
         query = AnomalyQuery(
             source=self.facts.source,
             rule=self.facts.rule,
@@ -168,13 +171,12 @@ class Comparison:
             end_ms=self.request.end_ms,
             status="found",
         )
-        cursor = None
-        while True:
-            page = self.context.index.search_anomalies(query, SEARCH_PAGE, cursor)
-            yield from (anomaly.id for anomaly in page.items)
-            cursor = page.cursor
-            if cursor is None:
-                return
+        page = self.context.index.search_anomalies(query, SEARCH_PAGE)
+        standing = len(page.items)
+        while page.cursor is not None:
+            page = self.context.index.search_anomalies(query, SEARCH_PAGE, page.cursor)
+            standing += len(page.items)
+        return standing
 
 
 def outcome_of(
