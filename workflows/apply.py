@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.archive import RESULT_SCHEMA
-from storage.index import AnomalyWrite, Band, SeriesEntry
+from storage.index import AnomalyWrite, Band, PointsDay, SeriesEntry
 from workflows.chunk import read_chunk
 from workflows.commits import Commit
 from workflows.context import StepContext
@@ -142,18 +142,20 @@ class Application:
     def _copy(self, piece: Piece) -> None:
         """Points of somebody's own table into the index, so that charts and searches work."""
         request, index = self.request, self.context.index
-        has_value = np.isfinite(piece.verdicts.value)
-        days = point_days(
-            request.source.name,
-            self.keys.id_of(piece.numbers),
-            PointRows(
-                piece.verdicts.number[has_value],
-                piece.verdicts.ts[has_value],
-                piece.verdicts.value[has_value],
-            ),
-            lambda series, day: request.generation,
+        ids, generation = self.keys.id_of(piece.numbers), request.generation
+        rows = PointRows(piece.verdicts.number, piece.verdicts.ts, piece.verdicts.value)
+        present = rows.where(np.isfinite(rows.value))
+        start_ms, end_ms, source = request.start_ms, request.end_ms, request.source.name
+        days = point_days(source, ids, present, lambda series, day: generation)
+        drawn: set[tuple[str, str]] = set()
+        index.put_points(merged(index, _drawing(days, drawn), start_ms, end_ms))
+        # What was copied of a day before, and is not in the table any more.
+        emptied = (
+            PointsDay(source, old.series, old.day, (), (), generation)
+            for old in index.points(source, list(ids.values()), start_ms, end_ms)
+            if old.ts_ms and (old.series, old.day) not in drawn
         )
-        index.put_points(merged(index, days, request.start_ms, request.end_ms))
+        index.put_points(merged(index, emptied, start_ms, end_ms))
         index.put_series(
             SeriesEntry(
                 source=request.source.name,
@@ -175,6 +177,12 @@ def _noting(writes: Iterator[AnomalyWrite], withdrawn: Withdrawn) -> Iterator[An
         if write.anomaly.status == "withdrawn":
             withdrawn.setdefault(write.anomaly.series, set()).add(write.anomaly.ts_ms)
         yield write
+
+
+def _drawing(days: Iterator[PointsDay], drawn: set[tuple[str, str]]) -> Iterator[PointsDay]:
+    for day in days:
+        drawn.add((day.series, day.day))
+        yield day
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:

@@ -498,6 +498,10 @@ def test_points_of_an_external_table_are_copied_for_charts(house: House, tmp_pat
     external(tmp_path, {h: v for h, v in values.items() if h != 40})
     house.run(0, **hours)
     assert START + 40 * HOUR not in stored()
+    # So does the last point of a day; what lies outside of the range is not looked at.
+    external(tmp_path, {h: v for h, v in values.items() if h < 33})
+    house.run(0, **hours)
+    assert stored() == {START + h * HOUR: v for h, v in values.items() if h < 33}
 
 
 def test_an_external_gap_withdraws_nothing(house: House, tmp_path: Path) -> None:
