@@ -44,11 +44,7 @@ def _from_slot(frame: Frame, columns: Millis, back: Length) -> Millis:
     if isinstance(back, int):
         return columns - back
     positions = frame.slot_times if frame.grid.unit == "ms" else frame.wall // DAY_MS * DAY_MS
-    if not len(columns) or columns[-1] < len(positions):
-        moments = positions[columns]
-    else:  # an empty range at the end of the series
-        moments = np.full(len(columns), positions[-1] + frame.grid.step_ms)
-    return np.searchsorted(positions, moments - back // _MILLISECOND)
+    return np.searchsorted(positions, positions[columns] - back // _MILLISECOND)
 
 
 def _from_midnight(frame: Frame, columns: Millis, back: Length, timezone: str) -> Millis:
