@@ -1,15 +1,16 @@
 """How far apart the points of each metric are: known to the source, or seen in its first series."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from fnmatch import fnmatchcase
 
 import numpy as np
 
 from detectors.detector import Detector
 from detectors.grid import infer_grid
 from storage.archive import Archive
+from storage.conditions import glob_regex, is_glob
 from storage.series_key import SeriesKey
 from workflows.cost import DAY_MS, seconds
 from workflows.inputs import Floats, Ints, SeriesBlock
@@ -30,7 +31,10 @@ def known_steps(archive: Archive, request: RunRequest) -> Mapping[str, int]:
 
 
 def _selected(metric: str, request: RunRequest) -> bool:
-    return any(metric == asked or fnmatchcase(metric, asked) for asked in request.metrics)
+    return any(
+        re.fullmatch(glob_regex(asked), metric) if is_glob(asked) else metric == asked
+        for asked in request.metrics
+    )
 
 
 def read_start_ms(detector: Detector, request: RunRequest, known: Mapping[str, int]) -> int:
@@ -39,7 +43,8 @@ def read_start_ms(detector: Detector, request: RunRequest, known: Mapping[str, i
     A metric whose step nobody knows is taken for daily.
     """
     steps = set(known.values())
-    if not known or any(metric not in known for metric in request.metrics if "*" not in metric):
+    named = [metric for metric in request.metrics if not is_glob(metric)]
+    if not known or any(metric not in known for metric in named):
         steps.add(DAY_MS)
     needed = [
         detector.history(request.start_ms, request.end_ms, timedelta(milliseconds=step))

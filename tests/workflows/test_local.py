@@ -11,9 +11,11 @@ import pytest
 from storage.stores import open_stores
 from tests.workflows.kills import SETTINGS
 from tests.workflows.world import World, request, storage_settings, write_daily
+from workflows.context import write_request
 from workflows.launcher import Launched
 from workflows.local import LocalLauncher
 from workflows.local_pool import _make_folder
+from workflows.plan import plan
 from workflows.report import read_report
 from workflows.settings import WorkflowSettings
 from workflows.status import run_failures
@@ -110,6 +112,34 @@ def test_a_later_attempt_replaces_an_earlier_one(world: World) -> None:
         assert launcher.look("again", 2).error == ""
     finally:
         launcher.close()
+
+
+def test_a_chunk_that_cannot_be_detected_is_given_up_and_the_rest_is_published(
+    world: World,
+) -> None:
+    objects = world.stores.objects
+    asked = request("holey", rule="holey")
+    write_request(objects, asked)
+    made = plan(replace(world.context(), settings=SETTINGS), "holey")
+    spoiled = made.chunks[-1].parts[-1].file
+    whole = [chunk for chunk in made.chunks if spoiled not in {part.file for part in chunk.parts}]
+    objects.put(spoiled, b"not what was planned")
+    launcher = launcher_of(world, SETTINGS)
+    try:
+        launcher.launch(asked, 2)
+        limit = time.monotonic() + LONGEST
+        while launcher.look("holey", 2).state != "ended":
+            assert time.monotonic() < limit
+            launcher.wait(0.2)
+        assert launcher.look("holey", 2).error == ""
+    finally:
+        launcher.close()
+    report = read_report(objects, "holey")
+    assert report is not None
+    assert report.outcome == "partial"
+    assert 0 < len(whole) < len(made.chunks)
+    assert report.counts["new"] == sum(chunk.series for chunk in whole)
+    assert {failure.kind for failure in run_failures(objects, "holey")} == {"CommitError"}
 
 
 def test_closing_ends_all_workers(world: World) -> None:

@@ -22,6 +22,7 @@ from tests.workflows.world import (
     key,
     noise,
     points,
+    request,
     write_daily,
 )
 from workflows.chunk import Plan, read_chunk, read_plan
@@ -29,6 +30,7 @@ from workflows.commits import Attempt, Commit
 from workflows.context import StepContext
 from workflows.errors import BadRequestError, CancelledError
 from workflows.plan import chunks_to_launch, plan
+from workflows.spacing import known_steps
 from workflows.status import cancel
 
 
@@ -138,6 +140,22 @@ def test_reading_begins_where_verdicts_begin_to_depend(
     made = plan(world.context(), "r1")
     assert (START - made.read_start_ms) / DAY == pytest.approx(days, abs=8)
     assert made.read_start_ms <= START - days * DAY
+
+
+@pytest.mark.parametrize(
+    ("metrics", "known"),
+    [
+        (("*",), {"ndcg": DAY, "latency[ms]": HOUR}),
+        (("latency[ms]",), {"latency[ms]": HOUR}),
+        (("nd?g", "rows"), {"ndcg": DAY}),
+        (("rows",), {}),
+    ],
+)
+def test_known_steps_are_those_of_the_metrics_asked_for(
+    world: World, metrics: tuple[str, ...], known: dict[str, int]
+) -> None:
+    source = SourceSpec(SOURCE, steps_ms={"ndcg": DAY, "latency[ms]": HOUR})
+    assert known_steps(world.stores.archive, request(metrics=metrics, source=source)) == known
 
 
 def test_too_much_is_refused_with_advice_and_the_field(world: World) -> None:
