@@ -17,6 +17,7 @@ import uvicorn
 
 from service.api.resources import Resources
 from service.app import open_app, open_resources
+from service.errors import SettingsError
 from service.logs import set_up_logs
 from service.settings import Settings, misspelt
 from service.working import working
@@ -43,9 +44,15 @@ def serve(settings: Settings) -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=_FINISH_SECONDS,
         )
+        server = _Server(config, app.state.resources)
         # The server sends the signal that ended it once more when it is done.
         with suppress(SystemExit):
-            _Server(config, app.state.resources).run()
+            server.run()
+        if not server.started:
+            raise SettingsError(
+                f"cannot listen on {settings.host}:{settings.port}, the log says why: choose "
+                "another LUPUS_HOST or LUPUS_PORT"
+            )
     _log.info("service_ended")
 
 

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Read by other parts: the command line's client, tests, servers of the test suite.
-_NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE")
+# Read by other parts: the command line's client, steps in pods, tests and their servers.
+_NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE", "LUPUS_IMAGE")
 _NOT_SETTINGS_PREFIXES = ("LUPUS_TEST_", "LUPUS_SERVERS_")
 
 

@@ -8,7 +8,7 @@ import pytest
 from service.app import open_app
 from service.settings import Settings
 from service.worker.settings import WorkerSettings
-from tests.service.api.house import House, idle_settings, settings_of
+from tests.service.api.house import WAREHOUSE, House, idle_settings, settings_of
 
 _FAST = WorkerSettings(poll_ms=50, look_ms=100, first_backoff_ms=50)
 
@@ -16,7 +16,10 @@ _FAST = WorkerSettings(poll_ms=50, look_ms=100, first_backoff_ms=50)
 @pytest.fixture(scope="session")
 def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A service with a worker, shared: each test uses sources of its own."""
-    settings = settings_of(tmp_path_factory.mktemp("working"), processes=1)
+    folder = tmp_path_factory.mktemp("working")
+    connections = folder / "connections.toml"
+    connections.write_text(f'[warehouse]\nurl = "{(folder / WAREHOUSE).as_uri()}"\n')
+    settings = settings_of(folder, processes=1, connections_file=connections)
     with open_app(settings, pace=_FAST) as app:
         yield House(app)
 

@@ -18,6 +18,7 @@ from storage.series_key import anomaly_id
 
 URL = "http://127.0.0.1:8700"
 DAY_MS = 86_400_000
+WAREHOUSE = "warehouse"  # folder of the connection of that name, beside the data
 # 2026-06-01T00:00:00Z
 FIRST_MS = 1_780_272_000_000
 
