@@ -40,7 +40,7 @@ pytestmark = pytest.mark.parametrize("type_", detector_types())
 
 NEEDS_HISTORY = tuple(type_ for type_ in detector_types() if type_ != "threshold")
 UNBROKEN = ("seasonal_esd",)
-"""Types that decompose a series as a whole and so judge none with a gap of a whole day."""
+"""Types that decompose a series as a whole and so judge none with a gap of several days."""
 ZONES = ("Europe/Berlin", "America/New_York")
 
 

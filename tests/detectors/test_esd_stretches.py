@@ -117,9 +117,10 @@ def test_an_outcome_is_spread_over_slots() -> None:
 
 
 def test_gaps_are_measured_between_known_values() -> None:
-    known = np.array([False, False, True, False, True, False, False])
-    assert gaps_are_short(known, 20)
-    assert not gaps_are_short(known, 19)
+    known = np.array([False, False, True, False, False, True, False, False])
+    assert gaps_are_short(known, 40)
+    assert not gaps_are_short(known, 39)
+    assert gaps_are_short(np.array([True, False, True]), 7), "one slot is always filled"
     assert gaps_are_short(np.zeros(5, bool), 7)
     values = np.array([np.nan, 1.0, np.nan, 3.0, np.nan])
     np.testing.assert_array_equal(
