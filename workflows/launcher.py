@@ -1,9 +1,12 @@
-"""The launcher's seam: who runs the steps of a run. Truth of a run is its commits, never this."""
+"""The launcher's seam: who runs the steps of a run. Truth of a run is its commits, never this.
+
+An ingest is launched the same way, as one step; its ``job`` is the run of the other calls.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from workflows.request import RunRequest
+from workflows.request import IngestRequest, RunRequest
 
 LaunchState = Literal["running", "ended", "absent"]
 
@@ -31,7 +34,7 @@ class Launched:
 class Launcher(Protocol):
     """Starts the steps of a run somewhere; every call returns at once."""
 
-    def launch(self, request: RunRequest, attempt: int) -> None:
+    def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
         """Start an attempt; the same attempt again is a no-op; it resumes from the commits."""
         ...
 

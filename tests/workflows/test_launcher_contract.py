@@ -1,5 +1,6 @@
 """What every launcher does, whoever runs its steps."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,15 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from storage.series_key import SeriesKey
 from storage.stores import open_stores
-from tests.workflows.world import ONE_AT_A_TIME, World, request, storage_settings, write_daily
+from tests.workflows.world import (
+    END,
+    ONE_AT_A_TIME,
+    SOURCE,
+    World,
+    request,
+    storage_settings,
+    write_daily,
+)
 from workflows.chunk import committed_chunks, read_plan
 from workflows.context import write_request
 from workflows.launcher import Launched, Launcher
 from workflows.local import LocalLauncher
 from workflows.plan import plan
 from workflows.report import read_report
-from workflows.request import RunRequest
+from workflows.request import IngestRequest, RunRequest
 from workflows.status import cancel, read_status, run_failures
 
 LONGEST = 60.0
@@ -164,6 +174,18 @@ def test_many_runs_at_once_all_end(launched: tuple[Launcher, World]) -> None:
         report = read_report(world.stores.objects, run)
         assert report is not None
         assert report.counts["new"] == 20
+
+
+def test_an_ingest_is_stored_and_indexed(launched: tuple[Launcher, World]) -> None:
+    launcher, world = launched
+    objects = world.stores.objects
+    payload = {"points": [{"metric": "rows", "time": "2024-10-03T00:00:00Z", "value": 7}]}
+    objects.put("ingest/i1/payload", json.dumps(payload).encode())
+    ingest = IngestRequest("i1", SOURCE, "UTC", 5, "ingest/i1/payload", "json", END)
+    launcher.launch(ingest, 1)
+    assert ended(launcher, "i1").error == ""
+    found = world.stores.index.points(SOURCE, [SeriesKey.of(SOURCE, "rows").id], 0, 2 * END)
+    assert [list(day.values) for day in found] == [[7.0]]
 
 
 def test_waiting_ends_when_a_run_does_or_the_time_is_over(
