@@ -1,6 +1,7 @@
 """Opens the database: transactions that know from their beginning whether they write."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -75,12 +76,27 @@ def open_database(url: str) -> Database:
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     # The driver would begin late and by its own rules; `_begin_sqlite` begins instead.
     connection.isolation_level = None
+    _switch_to_wal(connection)
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
     # An answered 202 must survive a power cut: in WAL mode only FULL syncs at every commit.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # The first switch needs the file alone, and does not wait for the busy time-out by itself.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

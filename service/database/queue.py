@@ -137,7 +137,11 @@ def lease(
             _lane_is_free(),
         )
         .order_by(
-            case((_T.c.source > after_source, 0), else_=1), _T.c.source, _T.c.run_at_ms, _T.c.id
+            case((_T.c.source > after_source, 0), else_=1),
+            _T.c.source,
+            _T.c.run_at_ms,
+            _T.c.lane_number,  # of jobs accepted in one millisecond
+            _T.c.id,
         )
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 
 from service.database.leases import release_held
@@ -68,8 +69,9 @@ class Worker:
         """Lease nothing more, let ticks end, and let go of what the launcher carries."""
         self._stopping.set()
         self._parts.database.bell.ring()
+        deadline = time.monotonic() + self._parts.settings.drain_seconds
         for thread in self._threads:
-            thread.join(self._parts.settings.drain_seconds)
+            thread.join(max(0.0, deadline - time.monotonic()))
         with self._parts.database.write() as tx:
             release_held(tx, self._parts.holder, self._parts.clock.now_ms())
 

@@ -107,7 +107,12 @@ class _RunTick:
     def _watch(self, status: RunStatus) -> None:
         launched = self.parts.launcher.look(self.run.id, self.run.attempt)
         if launched.state == "ended":
-            self._ended(status, launched)
+            # What it committed last may be younger than what was read before.
+            status = read_status(self.parts.stores.objects, self.run.id)
+            if status.report is not None:
+                self._close(status.report.outcome, status.report)
+            else:
+                self._ended(status, launched)
             return
         with self.parts.database.write() as tx:
             state = "publishing" if status.published else "running"
@@ -172,6 +177,10 @@ class _RunTick:
         if report is not None:
             changes = list(read_changes(self.parts.stores.objects, report))
         with self.parts.database.write() as tx:
+            current = get_run(tx, self.run.id)
+            if current is None or current.ended:  # cancelled while it waited
+                finish(tx, self.job)
+                return
             notified = speak_of_end(
                 tx, self.parts.public_url, self.run, ending, changes, self.now_ms
             )
