@@ -8,6 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 
+from storage.errors import StorageError
 from storage.objects import Objects
 from storage.settings import StorageSettings
 from storage.stores import open_objects
@@ -176,7 +177,10 @@ class LocalLauncher:
         with self._changed:
             run.tickets.pop(call, None)
             if not run.ended:
-                self._go_on(run, call, ended)
+                try:
+                    self._go_on(run, call, ended)
+                except StorageError as error:  # the commits could not be read
+                    self._end(run, f"{call.name}: {error}", transient=error.transient)
             self._fill()
 
     def _keep_failure(self, call: StepCall, lost: Lost) -> None:

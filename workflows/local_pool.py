@@ -141,7 +141,10 @@ class LocalPool:
     def _end(self, ticket: Ticket, ended: Ended) -> None:
         self._open.remove(ticket)
         shutil.rmtree(ticket.task.scratch, ignore_errors=True)
-        ticket.done(ended)
+        try:
+            ticket.done(ended)
+        except Exception:
+            logger.exception("what a try ended with could not be told; the pool goes on")
 
     def _is_broken(self) -> bool:
         if self._pool is None or not self._pool.active:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from storage.errors import UnreachableError
 from storage.stores import open_stores
 from tests.workflows.kills import SETTINGS
 from tests.workflows.world import World, request, storage_settings, write_daily
@@ -140,6 +141,25 @@ def test_a_chunk_that_cannot_be_detected_is_given_up_and_the_rest_is_published(
     assert 0 < len(whole) < len(made.chunks)
     assert report.counts["new"] == sum(chunk.series for chunk in whole)
     assert {failure.kind for failure in run_failures(objects, "holey")} == {"CommitError"}
+
+
+def test_commits_that_cannot_be_read_end_the_attempt_not_the_pool(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_given: object) -> None:
+        raise UnreachableError("objects: gone for now")
+
+    launcher = launcher_of(world, ONE_PROCESS)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("workflows.local.committed_chunks", unreachable)
+            launcher.launch(request("blind", rule="blind"), 1)
+            found = ended(launcher, "blind")
+        assert (found.error, found.transient) == ("plan: objects: gone for now", True)
+        launcher.launch(request("seeing", rule="seeing"), 1)
+        assert ended(launcher, "seeing").error == ""
+    finally:
+        launcher.close()
 
 
 def test_closing_ends_all_workers(world: World) -> None:
