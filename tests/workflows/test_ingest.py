@@ -181,12 +181,13 @@ def test_a_tombstone_is_shown_as_null_and_a_newer_point_comes_back(house: House)
 
 
 def test_only_touched_days_are_made_again(house: House) -> None:
-    house.put(daily("jp", 0, 1, 2, 100) | daily("tw", 0, 1))
+    house.put(daily("jp", *range(6), 100) | daily("tw", *range(6)))
     before = house.charts()
-    done = house.put(daily("jp", 1, 100, value=2.0))
+    done = house.put(daily("jp", 1, 4, 100, value=2.0) | daily("tw", 2, value=2.0))
     changed = {at for at, day in house.charts().items() if day != before[at]}
-    assert changed == {("jp", "2024-10-05"), ("jp", "2025-01-12")}
-    assert done.days == 2
+    touched = {("jp", "2024-10-05"), ("jp", "2024-10-08"), ("jp", "2025-01-12")}
+    assert changed == touched | {("tw", "2024-10-06")}
+    assert done.days == 4
 
 
 def test_small_blocks_say_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,7 +245,7 @@ def test_a_local_date_is_the_first_instant_of_that_day(
     ],
 )
 def test_other_times_are_refused_with_their_row(read: Read, text: Any) -> None:
-    error = refusal(read, body(point(), point(time=text)))
+    error = refusal(read, body(point(), point(time=text, labels={})))
     assert said(error) == [(2, "time")]
     assert error.total == 1
 
