@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from service.clock import DAY_MS, HOUR_MS, SECOND_MS
@@ -13,6 +14,7 @@ from service.database.deliveries import Delivery
 from service.database.ledger import said_of_series
 from service.database.metrics import learn_metrics
 from service.database.runs import Run
+from service.notifications.schema import events_schema
 from service.notifications.wording import (
     change_percent,
     date_text,
@@ -101,6 +103,7 @@ def held(notes: dict[str, Any]) -> dict[tuple[str, str], int]:
 
 def body(delivery: Delivery) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(delivery.body)
+    jsonschema.validate(content, events_schema())
     return content
 
 
@@ -234,6 +237,7 @@ def test_an_event_goes_out_only_if_request_and_channel_name_it(world: World) -> 
     run = end(world, [change()], notify, series_without_points=1)
     events: dict[str, list[str]] = {"chat": [], "mail": []}
     for delivery in world.deliveries(run=run.id):
+        assert body(delivery)["type"] == f"lupus.{delivery.event}.v1"
         events[delivery.channel].append(delivery.event)
     assert sorted(events["chat"]) == ["anomaly", "no_data", "started", "succeeded"]
     assert events["mail"] == ["anomaly"]
@@ -304,3 +308,10 @@ def test_dates_and_days_are_the_sources(world: World) -> None:
     assert change_percent(0.5, 0.4) == 25.0
     assert change_percent(0.5, 0.0) is None
     assert change_percent(-3.0, -2.0) == -50.0
+
+
+def test_the_schema_is_one_and_refuses_what_is_no_message() -> None:
+    schema = events_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"type": "lupus.anomaly.v1", "data": {}}, schema)
