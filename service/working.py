@@ -38,6 +38,7 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
                     public_url=settings.public_url.rstrip("/"),
                     steps=settings.steps,
                     settings=pace,
+                    scratch=settings.scratch_folder,
                 )
             )
             worker.start()

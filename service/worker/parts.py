@@ -1,6 +1,7 @@
 """What a worker works with: opened by the process that starts it, and closed by it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 
@@ -28,6 +29,7 @@ class WorkerParts:
     public_url: str = ""
     steps: WorkflowSettings = field(default_factory=WorkflowSettings)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
+    scratch: Path | None = None  # for payloads on their way; None: the system's temporary folder
 
     @property
     def context(self) -> StepContext:
@@ -37,4 +39,5 @@ class WorkerParts:
             settings=self.steps,
             now_ms=self.clock.now_ms,
             stores=self.stores,
+            scratch=self.scratch,
         )
