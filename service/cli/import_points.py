@@ -32,7 +32,7 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import points: columns time, value, metric, and a label in each other column."""
-    from service.importing import Import, into_service, into_stores  # noqa: PLC0415
+    from service.cli.import_file import Import, into_service, into_stores  # noqa: PLC0415
 
     wanted = Import(file, source, time, tuple(value or ()), tuple(by or ()), create)
     done = into_service(wanted, url) if url else into_stores(wanted)

@@ -132,6 +132,14 @@ class TestImportIntoTheDataFolder:
         assert main([*arguments[:-1], "--value", "nothing"]) == 64
         assert "no column 'nothing'" in capsys.readouterr().err
 
+    def test_a_name_that_no_source_may_have(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "points.csv"
+        file.write_text(CSV)
+        assert main(["import", str(file), "--source", "Bad Name", "--create"]) == 64
+        assert "a-z 0-9" in capsys.readouterr().err
+
     def test_bad_rows_are_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         file = tmp_path / "bad.csv"
         file.write_text("time,value\nnever,1\n")

@@ -23,6 +23,8 @@ from service.ingest_now import ingest_now
 from service.settings import load_settings
 from service.tryout.errors import TryError
 from service.tryout.read import read_table
+from storage.errors import InvalidError
+from storage.series_key import check_source
 from workflows.request import PointsFormat
 
 _ENDINGS: dict[str, PointsFormat] = {
@@ -72,8 +74,9 @@ def into_service(wanted: Import, url: str) -> dict[str, Any]:
 
 
 def _create_there(client: Client, source: str) -> None:
-    there = client.call("GET", "/v1/sources", params={"limit": 1000})
-    if source not in [one["name"] for one in there["items"]]:
+    try:
+        client.call("GET", f"/v1/sources/{source}")
+    except EndedError:
         client.call("PUT", f"/v1/sources/{source}", json={"kind": "managed"})
 
 
@@ -101,6 +104,10 @@ def into_stores(wanted: Import) -> dict[str, Any]:
 
 
 def _source_here(resources: Resources, wanted: Import, now_ms: int) -> None:
+    try:
+        check_source(wanted.source)
+    except InvalidError as error:
+        raise EndedError(USAGE, f"--{error}") from None
     with resources.database.write() as tx:
         if get_source(tx, wanted.source) is None and wanted.create:
             put_source(tx, wanted.source, "managed", "UTC", {"kind": "managed"}, now_ms)
