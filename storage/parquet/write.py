@@ -5,9 +5,12 @@ Between the names a job may be there in part: the same job written again complet
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +30,9 @@ POINT_FILE_SCHEMA = pa.schema(
 )
 # Small groups let a reader skip what its metric and time do not need.
 ROWS_PER_GROUP = 131_072
+# A day's file waits for the disk, not for the processor: several days wait together.
+WRITERS = 8
+T = TypeVar("T")
 FIRST_MS = (date.min - layout.EPOCH).days * DAY_MS
 LAST_MS = (date.max - layout.EPOCH).days * DAY_MS + DAY_MS - 1
 
@@ -108,16 +114,37 @@ def _write_days(
 ) -> list[Path]:
     layout.check_job(job)
     written: list[Path] = []
-    with system_errors(f"archive {kind} of {source}"):
+
+    def write_day(day: int, rows: pa.Table) -> None:
+        folder = layout.partition_folder(root, kind, source, day)
+        folder.mkdir(parents=True, exist_ok=True)
+        written.append(write_file(rows, folder, job))
+
+    def place(temporary: Path) -> None:
+        layout.place(temporary, f"{job}.parquet")
+
+    with system_errors(f"archive {kind} of {source}"), ThreadPoolExecutor(WRITERS) as writers:
         try:
-            for day, rows in days:
-                folder = layout.partition_folder(root, kind, source, day)
-                folder.mkdir(parents=True, exist_ok=True)
-                written.append(write_file(rows, folder, job))
-            for temporary in written:
-                layout.place(temporary, f"{job}.parquet")
+            for batch in _batches(days, 4 * WRITERS):
+                _all(writers.submit(write_day, *day) for day in batch)
+            _all(writers.submit(place, temporary) for temporary in written)
         except BaseException:
             for temporary in written:
                 temporary.unlink(missing_ok=True)
             raise
-    return [temporary.parent for temporary in written]
+    return sorted({temporary.parent for temporary in written})
+
+
+def _batches(days: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Runs of at most ``size``: their rows are in memory together."""
+    remaining = iter(days)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _all(futures: Iterable[Future[None]]) -> None:
+    """Wait for every one, then raise the first error."""
+    ended = list(futures)
+    wait(ended)
+    for future in ended:
+        future.result()
