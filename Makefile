@@ -63,10 +63,13 @@ $(RUN_READY): requirements/run.txt pyproject.toml | $(VENV)/bin/uv
 	@test -f $(DEV_READY) || echo "Preparing $(VENV): about 200 MB to download, 0.8 GB on disk, one minute on a usual connection."
 	@$(BIN)/uv pip install -q --python $(VENV) --require-hashes -r requirements/run.txt
 	@$(BIN)/uv pip install -q --python $(VENV) --no-deps --no-build-isolation -e .
+	@echo "Compiling the detectors' kernels once: about 15 seconds."
+	@$(BIN)/python -m detectors.precompile
 	@touch $@
 
 $(DEV_READY): requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
 	@echo "Preparing $(VENV) with the test tools: about 330 MB to download, 1.3 GB on disk, a minute or two."
 	@$(BIN)/uv pip install -q --python $(VENV) --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(VENV) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m detectors.precompile
 	@touch $@ $(RUN_READY)

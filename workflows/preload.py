@@ -10,15 +10,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 
 import duckdb  # noqa: E402, F401
 import numba  # noqa: E402, F401
-import numpy as np  # noqa: E402
 import pyarrow.parquet  # noqa: E402, F401
 
 import workflows.step_entry  # noqa: E402, F401
-from detectors import Series, Threshold, Window  # noqa: E402
+from detectors.precompile import precompile  # noqa: E402
 from workflows.orphans import die_with_parent  # noqa: E402
 
 die_with_parent()
 
-# The first kernel in a process costs a second (the compiler is set up); workers inherit it.
-for _detector in (Threshold(lower=0), Window()):
-    _detector.detect(Series(np.arange(40) * 86_400_000, np.arange(40.0)))
+# Loading the kernels costs a process a second; workers inherit them.
+precompile()
