@@ -1,4 +1,4 @@
-"""Peak memory of this process and all below it, sampled."""
+"""Peak memory of the processes below this one, sampled."""
 
 import contextlib
 import os
@@ -27,8 +27,8 @@ def peak_memory() -> Iterator[Peak]:
 
     def sample() -> None:
         while not ended.wait(EVERY_SECONDS):
-            processes = [root, *root.children(recursive=True)]
-            peak.tree = max(peak.tree, sum(_pss(p.pid) for p in processes))
+            below = root.children(recursive=True)
+            peak.tree = max(peak.tree, sum(_pss(process.pid) for process in below))
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()

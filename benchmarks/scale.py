@@ -210,7 +210,7 @@ def _line(row: Row) -> str:
 
 HEAD = (
     "| detector | series | DuckDB read + sort, s | bare detector loop, s | whole run, s | ratio "
-    "| peak memory of all processes, MiB | anomalous |\n|---|---|---|---|---|---|---|---|"
+    "| peak memory of the pool, MiB | anomalous |\n|---|---|---|---|---|---|---|---|"
 )
 
 
