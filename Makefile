@@ -36,7 +36,7 @@ imports: $(DEV_READY)
 docs-check: $(DEV_READY)
 	@$(BIN)/lupus-server docs --check
 
-docs: $(DEV_READY)  ## make docs/settings.md and docs/openapi.json again
+docs: $(DEV_READY)  ## make docs/settings.md, openapi.json and events.json again
 	@$(BIN)/lupus-server docs
 
 bench: $(DEV_READY)  ## measure: ratios of both sides from one run

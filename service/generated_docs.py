@@ -3,19 +3,33 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from service.app import create_app
+from service.notifications.schema import events_schema
 from service.settings_page import render
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _openapi() -> str:
     document = create_app().openapi()
     # The version changes with every release; the page is about what the API takes and answers.
     document["info"]["version"] = "v1"
-    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return _json(document)
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": render, "openapi.json": _openapi}
+def _events() -> str:
+    return _json(events_schema())
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": render,
+    "openapi.json": _openapi,
+    "events.json": _events,
+}
 
 
 def write_pages(folder: Path) -> None:
