@@ -163,18 +163,25 @@ def test_commits_that_cannot_be_read_end_the_attempt_not_the_pool(
 
 
 def test_closing_ends_all_workers(world: World) -> None:
+    before = _workers()  # of launchers that other tests keep open in this process
     launcher = launcher_of(world, SLOW)
     launcher.launch(request("open", rule="open"), 1)
-    time.sleep(0.5)
+    give_up = time.monotonic() + 30
+    while not _workers() - before and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert _workers() - before
     launcher.close()
-    left = [
+    assert _workers() - before == set()
+    assert list((world.root / "scratch").glob("lupus-pool-*")) == []
+
+
+def _workers() -> set[psutil.Process]:
+    return {
         worker
         for server in psutil.Process().children()
         if "forkserver" in " ".join(server.cmdline())
         for worker in server.children()
-    ]
-    assert left == []
-    assert list((world.root / "scratch").glob("lupus-pool-*")) == []
+    }
 
 
 def test_scratch_of_a_killed_driver_is_removed_and_that_of_others_kept(tmp_path: Path) -> None:
