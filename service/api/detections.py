@@ -1,5 +1,6 @@
 """Detections: ask for one, watch it, cancel it, run it again."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,10 +19,11 @@ from service.api.source_body import spec_of
 from service.api.waiting import Wait, until_over
 from service.auth.caller import Caller, Verb
 from service.cancel import cancel_run
+from service.database.ingests import sources_of
 from service.database.runs import Run, RunFilter, get_run, list_runs
 from service.database.sources import get_source
 from service.dry_run import estimate
-from service.errors import UnknownError
+from service.errors import RequestError, UnknownError
 from workflows.series_outcomes import read_series_outcomes
 
 router = APIRouter(prefix="/v1/detections", tags=["detections"], route_class=StrictRoute)
@@ -49,6 +51,7 @@ def create_detection(
     with opened.database.read() as tx:
         source = source_or_404(tx, caller, "detect", body.source)
         wanted = asked(body, request.state.body, spec_of(source))
+        _check_after(tx, caller, wanted.after)
         if dry_run:
             resolved = resolve_request(tx, wanted, now_ms, opened.limits)
     if dry_run:
@@ -151,6 +154,14 @@ def rerun(
         key,
     )
     return _accepted(opened, response, accepted.run, accepted.replayed)
+
+
+def _check_after(tx: Connection, caller: Caller, after: Sequence[str]) -> None:
+    """An ingest of a source that the caller may not see answers as one that is not there."""
+    sources = sources_of(tx, after)
+    for number, ingest in enumerate(after):
+        if ingest not in sources or not caller.sees(sources[ingest]):
+            raise RequestError(f"after: there is no ingest {ingest}", f"/after/{number}")
 
 
 def _accepted(opened: Resources, response: Response, run: Run, replayed: bool) -> DetectionOut:

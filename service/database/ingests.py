@@ -56,3 +56,9 @@ def states_of(tx: Connection, ids: Sequence[str]) -> dict[str, str]:
     """State by id; unknown ids are absent."""
     query = select(_T.c.id, _T.c.state).where(_T.c.id.in_(ids))
     return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def sources_of(tx: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Source by id; unknown ids are absent."""
+    query = select(_T.c.id, _T.c.source).where(_T.c.id.in_(ids))
+    return {row[0]: row[1] for row in tx.execute(query)}
