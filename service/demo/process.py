@@ -19,7 +19,7 @@ START_SECONDS = 60.0
 @contextmanager
 def running_service(folder: Path) -> Iterator[Api]:
     """A real ``lupus-server serve`` with its data in ``folder``, ended by SIGTERM."""
-    port = _free_port()
+    port = free_port()
     log = folder / LOG
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("LUPUS_")},
@@ -51,7 +51,7 @@ def running_service(folder: Path) -> Iterator[Api]:
             child.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
