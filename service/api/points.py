@@ -82,7 +82,7 @@ async def post_points(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Store points: 200 when they are stored and searchable, 202 when there are many."""
-    await run_in_threadpool(_source_for, opened, caller, source)
+    await run_in_threadpool(_check_source, opened, caller, source)
     settings = opened.settings
     limit = settings.max_body_mb * MIB
     async with spooled(request, settings.scratch_folder, limit) as payload:
@@ -93,19 +93,21 @@ async def post_points(
     return _answer(ingest, replayed)
 
 
-def _source_for(opened: Resources, caller: Caller, name: str) -> None:
-    """Refuse a source that is not there, or make it where that is allowed."""
+def _check_source(opened: Resources, caller: Caller, name: str) -> None:
+    """Refuse a source that is not there and that this caller may not make."""
     check_source(caller, "ingest", name)
     may_make = opened.settings.creates_sources and caller.may("manage", name)
     with opened.database.read() as tx:
-        if not may_make or get_source(tx, name, deleted=True) is not None:
-            if source_or_404(tx, caller, "ingest", name).kind == "external":
-                raise ConflictError(f"source {name} is external: its points are in its own table")
-            return
-    _check_name(name)
-    now_ms = opened.clock.now_ms()
+        if may_make and get_source(tx, name, deleted=True) is None:
+            _check_name(name)
+        elif source_or_404(tx, caller, "ingest", name).kind == "external":
+            raise ConflictError(f"source {name} is external: its points are in its own table")
+
+
+def _make_source(opened: Resources, caller: Caller, name: str, now_ms: int) -> None:
+    """Make what the first points belong to; the check has allowed it."""
     with opened.database.write() as tx:
-        if get_source(tx, name) is None:
+        if get_source(tx, name, deleted=True) is None:
             put_source(tx, name, "managed", "UTC", {"kind": "managed"}, now_ms)
             record_change(tx, now_ms, caller.name, "source.put", name, {"by": "first points"})
 
@@ -129,6 +131,7 @@ def _take(
             return found, True
     staged: StagedPayload = new_payload(now_ms, payload.format, payload.zipped)
     opened.stores.objects.put_file(staged.name, payload.path)
+    _make_source(opened, caller, source, now_ms)
     accepted = accept_ingest(opened.database, source, staged, caller.name, now_ms, key)
     return accepted.ingest, accepted.replayed
 

@@ -297,3 +297,16 @@ def test_one_bad_series_costs_only_itself(working: House) -> None:
     assert (run["state"], run["counts"]["series"], run["counts"]["failed"]) == ("partial", 2, 1)
     assert [one["name"] for one in run["failures"]] == ['ndcg@10{region="tw"}']
     assert run["counts"]["judged"] == 10
+
+
+def test_points_that_are_refused_at_the_door_leave_no_source_behind(idle: House) -> None:
+    path, csv = "/v1/sources/pro.none/points", {"content-type": "text/csv"}
+    refused = [
+        idle.http.post(path, content=b"x", headers={"content-type": "application/xml"}),
+        idle.http.post(path, content=b"x", headers={**csv, "content-encoding": "gzip"}),
+        idle.http.post(path, json={"points": daily([1.0])}, headers={"idempotency-key": "no key"}),
+    ]
+    assert [answer.status_code for answer in refused] == [415, 415, 422]
+    assert idle.http.get("/v1/sources/pro.none").status_code == 404
+    idle.send("pro.none", daily([1.0]))
+    assert idle.call("GET", "/v1/sources/pro.none")["kind"] == "managed"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.clock import DAY_MS, HOUR_MS
@@ -62,10 +62,13 @@ def newest_period(moment: datetime, zone: ZoneInfo, minutes: int) -> datetime:
 @settings(derandomize=True, deadline=None, max_examples=250)
 @given(
     st.sampled_from(CHANGES),
-    st.integers(-30 * 60, 54 * 60),
+    st.one_of(st.integers(-60, 5 * 60), st.integers(-30 * 60, 54 * 60)),
     st.sampled_from(sorted(ALIGNS)),
     st.sampled_from([0, 1, 5, 13, 36]),
 )
+@example(("Europe/Berlin", "2025-10-26"), 210, "1h", 0)  # half past two for the second time
+@example(("America/Havana", "2025-11-02"), 90, "1d", 0)  # half past midnight, the second time
+@example(("Africa/Cairo", "2025-04-25"), 0, "1d", 0)  # the midnight that does not exist
 def test_the_end_is_the_newest_whole_period_before_the_delay(
     change: tuple[str, str], minutes: int, align: str, delay_hours: int
 ) -> None:
