@@ -4,6 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from hypothesis.internal.conjecture import providers
+
+# The same examples in every run. Hypothesis would also draw constants from whatever modules of ours
+# a test process has loaded, and so make examples depend on which tests ran before.
+settings.register_profile("house", derandomize=True, deadline=None, database=None)
+settings.load_profile("house")
+assert hasattr(providers, "is_local_module_file")
+vars(providers)["is_local_module_file"] = lambda _path: False
 
 ROOT = Path(__file__).resolve().parent.parent
 
