@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.accept_ingest import accept_ingest, new_payload
-from service.database.ingests import Ingest, get_ingest
+from service.database.ingests import Ingest, get_ingest, update_ingest
 from service.database.queue import Leaser, lease
 from service.worker.ingest_tick import carry_out
 from tests.service.api.house import FIRST_MS, House, daily, detection, rfc3339
@@ -21,32 +21,32 @@ MINUTES = 12_000  # more than are stored before the answer
 CSV = {"content-type": "text/csv"}
 
 
-def minutes(rows: int = MINUTES) -> str:
+def minutes(first: int = 0) -> str:
     lines = [
-        f"ndcg@10,{rfc3339(FIRST_MS + n * 60_000)},{0.1 if n == 7 else 1}" for n in range(rows)
+        f"ndcg@10,{rfc3339(FIRST_MS + n * 60_000)},{0.1 if n % MINUTES == 7 else 1}"
+        for n in range(first, first + MINUTES)
     ]
     return "\n".join(["metric,time,value", *lines])
 
 
 def by_minutes(source: str, **more: Any) -> dict[str, Any]:
-    return detection(source, range={"start": "2026-06-01", "end": "2026-06-11"}, **more)
+    return detection(source, range={"start": "2026-06-01", "end": "2026-06-26"}, **more)
 
 
 def test_a_detection_after_an_ingest_sees_all_of_it(working: House) -> None:
+    """The last of three that are stored one after the other."""
     source = working.source("ing.after")
     path = f"/v1/sources/{source}/points"
-    accepted = working.call("POST", path, 202, content=minutes(), headers=CSV)
-    run = working.detect(by_minutes(source, after=[accepted["id"]]))
-    assert (run["state"], run["counts"]["judged"], run["counts"]["new"]) == (
-        "succeeded",
-        MINUTES,
-        1,
-    )
-    ended = working.call("GET", f"/v1/ingests/{accepted['id']}")
-    assert ended["state"] == "succeeded"
+    for part in range(3):
+        body = minutes(part * MINUTES)
+        last = working.call("POST", path, 202, content=body, headers=CSV)["id"]
+    run = working.detect(by_minutes(source, after=[last]))
+    assert run["state"] == "succeeded"
+    assert (run["counts"]["judged"], run["counts"]["new"]) == (3 * MINUTES, 3)
+    assert working.call("GET", f"/v1/ingests/{last}")["state"] == "succeeded"
     # Accepted after it had succeeded, a detection need not name it.
     run = working.detect(by_minutes(source))
-    assert (run["counts"]["judged"], run["counts"]["unchanged"]) == (MINUTES, 1)
+    assert (run["counts"]["judged"], run["counts"]["unchanged"]) == (3 * MINUTES, 3)
 
 
 def test_a_detection_after_a_refused_ingest_fails_with_the_field(working: House) -> None:
@@ -111,6 +111,19 @@ def test_states_follow_archive_then_index(world: World) -> None:
     world.tick("ingest")
     seen.append(state(world, one))
     assert seen == ["queued", "write_points: running", "put_points: stored", "succeeded"]
+
+
+def test_a_run_does_not_begin_before_the_index_knows_the_points(world: World) -> None:
+    one = accepted(world)
+    run = world.accept(after=(one.id,))
+    for stage in ("running", "stored"):
+        with world.database.write() as tx:
+            update_ingest(tx, one.id, state=stage)
+        world.settle()
+        assert world.run(run).state == "queued", stage
+    world.tick("ingest")
+    world.settle()
+    assert world.run(run).state == "succeeded"
 
 
 def test_an_ingest_done_twice_is_stored_once(world: World, tmp_path: Path) -> None:
