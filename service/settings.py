@@ -18,10 +18,11 @@ from service.errors import SettingsError
 from service.settings_checks import (
     check_url,
     is_loopback,
-    read_connections,
     split_list,
     unknown_names,
 )
+from storage.connections import read_connections
+from storage.errors import InvalidError
 from storage.settings import StorageSettings
 from workflows.settings import WorkflowSettings
 
@@ -294,7 +295,7 @@ def load_settings(**given: Any) -> Settings:
         settings.stores  # noqa: B018  # reads the connections file now, not at the first request
     except ValidationError as error:
         raise SettingsError(_sentences(error)) from None
-    except ValueError as error:
+    except InvalidError as error:
         raise SettingsError(str(error)) from None
     return settings
 

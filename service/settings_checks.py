@@ -1,10 +1,8 @@
 """What a setting may say; each refusal is a sentence that says what to change."""
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 # Read by other parts: the command line's client, steps in pods, tests and their servers.
@@ -41,32 +39,6 @@ def check_url(name: str, url: str, known: Mapping[str, str]) -> None:
         raise ValueError(f"{name} holds a user or password: secrets never stand in URLs")
     if not url[len(scheme) :].startswith(":///") or len(url) == len(scheme) + 4:
         raise ValueError(f"{name} names no file or folder of this machine: write {allowed}")
-
-
-def read_connections(path: Path | None) -> tuple[tuple[str, str], ...]:
-    """The named connections of a TOML file."""
-    if path is None:
-        return ()
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ValueError(f"LUPUS_CONNECTIONS_FILE: {error.strerror} ({path})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"LUPUS_CONNECTIONS_FILE: {path} is not TOML: {error}") from None
-    found = []
-    for name, table in tables.items():
-        if (
-            not isinstance(table, dict)
-            or set(table) != {"url"}
-            or not isinstance(table["url"], str)
-        ):
-            raise ValueError(
-                f"LUPUS_CONNECTIONS_FILE: [{name}] must have exactly one line, "
-                'url = "file:///folder"'
-            )
-        check_url(f"LUPUS_CONNECTIONS_FILE: [{name}] url", table["url"], {"file": "file:///folder"})
-        found.append((name, table["url"]))
-    return tuple(found)
 
 
 def unknown_names(environment: Mapping[str, str], known: set[str]) -> dict[str, str]:

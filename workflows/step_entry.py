@@ -16,12 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from storage.connections import read_connections
+from storage.errors import StorageError
 from storage.settings import StorageSettings
 from storage.stores import Stores, open_objects, open_stores
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
 from workflows.detect import detect
 from workflows.errors import (
+    PERMANENT_EXIT,
     BadRequestError,
     CancelledError,
     OrphanedError,
@@ -146,13 +149,15 @@ def _keep(call: StepCall, world: StepWorld, error: Exception, log: tuple[str, ..
 def settings_from_environment(
     environment: Mapping[str, str],
 ) -> tuple[StorageSettings, WorkflowSettings]:
-    """Settings of a pod: LUPUS_ARCHIVE, LUPUS_INDEX, LUPUS_OBJECTS and a few sizes."""
+    """Settings of a pod: the three stores, the connections of external sources and a few sizes."""
     data = Path(environment.get("LUPUS_DATA") or ".lupus").absolute()
     scratch = environment.get("LUPUS_SCRATCH")
+    connections = environment.get("LUPUS_CONNECTIONS_FILE")
     storage = StorageSettings(
         archive=environment.get("LUPUS_ARCHIVE") or f"file://{data}/archive",
         index=environment.get("LUPUS_INDEX") or f"sqlite:///{data}/index.db",
         objects=environment.get("LUPUS_OBJECTS") or f"file://{data}/objects",
+        connections=read_connections(Path(connections) if connections else None),
         scratch=Path(scratch) if scratch else None,
     )
     defaults = WorkflowSettings()
@@ -161,6 +166,8 @@ def settings_from_environment(
         executor=environment.get("LUPUS_EXECUTOR") or defaults.executor,
         processes=_number(environment, "LUPUS_PROCESSES", defaults.processes),
         chunk_seconds=_number(environment, "LUPUS_CHUNK_SECONDS", int(defaults.chunk_seconds)),
+        max_labels=_number(environment, "LUPUS_MAX_LABELS", defaults.max_labels),
+        max_label_length=_number(environment, "LUPUS_MAX_LABEL_LENGTH", defaults.max_label_length),
     )
     return storage, settings
 
@@ -197,7 +204,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop.ask)
-    storage, settings = settings_from_environment(os.environ)
+    try:
+        storage, settings = settings_from_environment(os.environ)
+    except (StorageError, BadRequestError) as error:
+        parser.exit(PERMANENT_EXIT, f"{parser.prog}: {error}\n")
     world = StepWorld(
         storage,
         settings,

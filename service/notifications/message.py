@@ -77,7 +77,6 @@ def about(subject: Subject, report: Report | None) -> dict[str, Any]:
     run, request, body = subject.run, subject.request, subject.source_body
     links = {
         "run": subject.link(f"/v1/detections/{run.id}"),
-        "report": subject.link(f"/v1/detections/{run.id}/report"),
         "anomalies": subject.link(f"/v1/anomalies?run={run.id}"),
         **{str(name): str(url) for name, url in dict(body.get("links") or {}).items()},
     }

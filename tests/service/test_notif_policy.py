@@ -121,6 +121,7 @@ def test_a_message_says_what_people_need(world: World) -> None:
     assert (row["change_percent"], row["day"], row["phase"]) == (-50.0, 3, "started")
     assert data["not_judged"]["insufficient_history"] == 2
     assert data["links"]["run"].startswith("https://lupus.example/v1/detections/")
+    assert "report" not in data["links"], "there is no such route yet"
     assert row["link"] == f"https://lupus.example/v1/anomalies/{point.anomaly}"
 
 

@@ -104,7 +104,7 @@ def test_connections_are_named_folders(tmp_path: Path) -> None:
     settings = load_settings(connections_file=file)
     assert settings.stores.connections == (("warehouse", "file:///data/warehouse"),)
     file.write_text('[warehouse]\nurl = "hive://host"\n')
-    with pytest.raises(SettingsError, match=r"\[warehouse\] url begins with hive"):
+    with pytest.raises(SettingsError, match=r"FILE: the \[warehouse\] URL begins with hive"):
         load_settings(connections_file=file)
     file.write_text('[warehouse]\nurl = "file:///x"\npassword = "p"\n')
     with pytest.raises(SettingsError, match="exactly one line"):

@@ -26,6 +26,7 @@ from workflows.status import run_failures
 from workflows.step_entry import (
     StepCall,
     StepWorld,
+    main,
     run_step,
     settings_from_environment,
 )
@@ -150,6 +151,29 @@ def test_settings_of_a_pod_come_from_its_environment(tmp_path: Path) -> None:
     assert (settings.processes, settings.executor) == (1, "argo")
     with pytest.raises(BadRequestError, match="LUPUS_PROCESSES"):
         settings_from_environment({"LUPUS_PROCESSES": "two"})
+
+
+def test_a_pod_knows_connections_and_the_limits_of_labels(tmp_path: Path) -> None:
+    file = tmp_path / "connections.toml"
+    file.write_text('[warehouse]\nurl = "file:///data/warehouse"\n')
+    given = {
+        "LUPUS_CONNECTIONS_FILE": str(file),
+        "LUPUS_MAX_LABELS": "3",
+        "LUPUS_MAX_LABEL_LENGTH": "40",
+    }
+    storage, settings = settings_from_environment(given)
+    assert storage.connections == (("warehouse", "file:///data/warehouse"),)
+    assert (settings.max_labels, settings.max_label_length) == (3, 40)
+
+
+def test_a_wrong_setting_of_a_pod_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LUPUS_CONNECTIONS_FILE", "/nowhere.toml")
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "r1"])
+    assert ended.value.code == 65
+    assert "LUPUS_CONNECTIONS_FILE: No such file" in capsys.readouterr().err
 
 
 def test_a_missing_request_is_permanent(tmp_path: Path) -> None:
