@@ -2,6 +2,7 @@
 
 WorkflowError
 ├── BadRequestError        permanent: the request cannot be carried out as it is; names the field
+│   └── IngestRejectedError  permanent: a payload is refused as a whole; names the rows at fault
 ├── CommitError            permanent: a commit or its files are missing, altered or unreadable
 ├── AlreadyPublishedError  permanent: a run that has committed its publish cannot be cancelled
 ├── CancelledError         permanent: the run was cancelled; the step stops
@@ -13,6 +14,8 @@ WorkflowError
 A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent, 143 stopped.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from storage.errors import StorageError
@@ -34,6 +37,27 @@ class BadRequestError(WorkflowError):
     def __init__(self, message: str, pointer: str = "") -> None:
         super().__init__(message)
         self.pointer = pointer
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One field of one row: what was found and what is allowed."""
+
+    row: int
+    column: str
+    message: str
+
+
+class IngestRejectedError(BadRequestError):
+    """The payload is refused as a whole; nothing of it is stored. ``total`` counts all errors."""
+
+    def __init__(self, rows: Sequence[RowError], total: int) -> None:
+        first = rows[0]
+        where = f"row {first.row}, {first.column}" if first.row else first.column
+        more = f" (and {total - 1:,} more)" if total > 1 else ""
+        super().__init__(f"{where}: {first.message}{more}" if where else first.message + more)
+        self.rows = tuple(rows)
+        self.total = total
 
 
 class CommitError(WorkflowError):

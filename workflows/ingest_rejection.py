@@ -9,30 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from workflows.errors import BadRequestError
+from workflows.errors import IngestRejectedError, RowError
 
 MAX_ROW_ERRORS = 100
-
-
-@dataclass(frozen=True)
-class RowError:
-    """One field of one row: what was found and what is allowed."""
-
-    row: int
-    column: str
-    message: str
-
-
-class IngestRejectedError(BadRequestError):
-    """The payload is refused as a whole; nothing of it is stored. ``total`` counts all errors."""
-
-    def __init__(self, rows: Sequence[RowError], total: int) -> None:
-        first = rows[0]
-        where = f"row {first.row}, {first.column}" if first.row else first.column
-        more = f" (and {total - 1:,} more)" if total > 1 else ""
-        super().__init__(f"{where}: {first.message}{more}" if where else first.message + more)
-        self.rows = tuple(rows)
-        self.total = total
 
 
 def rejected(column: str, message: str) -> IngestRejectedError:

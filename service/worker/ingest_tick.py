@@ -13,9 +13,8 @@ from service.worker.settings import WorkerSettings
 from storage.errors import StorageError
 from workflows.codec import from_plain
 from workflows.context import StepContext
-from workflows.errors import WorkflowError
+from workflows.errors import IngestRejectedError, WorkflowError
 from workflows.ingest import Ingested, ingest
-from workflows.ingest_rejection import IngestRejectedError
 from workflows.request import IngestRequest
 
 _GIVE_UP_MS = DAY_MS

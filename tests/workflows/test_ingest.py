@@ -16,9 +16,9 @@ from storage.stores import Stores
 from tests.workflows.world import World
 from workflows import ingest_index
 from workflows.context import StepContext
+from workflows.errors import IngestRejectedError
 from workflows.ingest import Ingested, ingest, ingest_job, write_ingest_request
 from workflows.ingest_index import common_labels
-from workflows.ingest_rejection import IngestRejectedError
 from workflows.ingest_steps import learn_step, step_shown
 from workflows.request import IngestRequest
 

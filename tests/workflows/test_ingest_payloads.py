@@ -22,8 +22,8 @@ from storage.folder import FolderObjects
 from storage.series_key import SeriesKey
 from workflows import points_payload
 from workflows.context import StepContext
+from workflows.errors import IngestRejectedError
 from workflows.ingest import read_points
-from workflows.ingest_rejection import IngestRejectedError
 from workflows.points_rows import ValidPoints
 from workflows.request import IngestRequest, PointsFormat
 from workflows.settings import WorkflowSettings
