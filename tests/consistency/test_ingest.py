@@ -37,8 +37,8 @@ def test_a_detection_after_an_ingest_sees_all_of_it(working: House) -> None:
     """The last of three that are stored one after the other."""
     source = working.source("ing.after")
     path = f"/v1/sources/{source}/points"
-    for part in range(3):
-        body = minutes(part * MINUTES)
+    bodies = [minutes(part * MINUTES) for part in range(3)]
+    for body in bodies:
         last = working.call("POST", path, 202, content=body, headers=CSV)["id"]
     run = working.detect(by_minutes(source, after=[last]))
     assert run["state"] == "succeeded"
