@@ -10,6 +10,7 @@ from storage.source import SourceSpec
 # 1001 rows after 28 days of 1000 is no page (design of the detectors).
 MIN_REL_CHANGE = 0.01
 _SMALL_CHANGE_TYPES = ("window", "prophet")
+_DEFAULT_ZONE = "UTC"  # of every detector
 _GOOD_TO_DIRECTION = {"up": "down", "down": "up"}
 
 
@@ -34,11 +35,14 @@ def detector_with_defaults(
 ) -> dict[str, Any]:
     """The detector as the steps get it.
 
+    Days, seasons, holidays and grids are those of the source's zone unless the caller named one.
     Window and Prophet ignore changes below 1 % unless the caller said which changes are small.
     When every selected metric declares the same good direction, only the other one is watched;
     a threshold keeps both, because its bounds say it already.
     """
     complete = dict(detector)
+    if source.timezone != _DEFAULT_ZONE:
+        complete.setdefault("timezone", source.timezone)
     said_small = {"min_rel_change", "min_abs_change"} & complete.keys()
     if complete.get("type") in _SMALL_CHANGE_TYPES and not said_small:
         complete["min_rel_change"] = MIN_REL_CHANGE

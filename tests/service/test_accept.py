@@ -199,6 +199,14 @@ def test_requests_ignore_small_changes_and_watch_the_bad_side(
     assert request_of(mixed).detector.get("direction") == detector.get("direction")
 
 
+def test_a_detector_reads_days_in_the_zone_of_its_source(database: Database) -> None:
+    tokyo = SourceSpec("shop", timezone="Asia/Tokyo")
+    assert request_of(accept(database, source=tokyo).run).detector["timezone"] == "Asia/Tokyo"
+    chosen = {"type": "window", "timezone": "Europe/Berlin"}
+    run = accept(database, source=tokyo, detector=chosen).run
+    assert request_of(run).detector["timezone"] == "Europe/Berlin"
+
+
 def test_a_wrong_request_is_refused_and_leaves_nothing(database: Database) -> None:
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"rule": None}, RequestError, "/rule"),

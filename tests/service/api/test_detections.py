@@ -210,3 +210,14 @@ class TestWaitingInTheQueue:
             run = get_run(tx, queued["id"])
         assert run is not None
         assert not list(idle.resources.stores.objects.names(f"runs/{run.id}/"))
+
+
+def test_local_days_are_whole_across_a_change_of_the_clocks(working: House) -> None:
+    name = working.source("det.new-york", timezone="America/New_York")
+    days = [{"metric": "m", "time": f"2026-10-{d:02}", "value": 1.0 + d % 3} for d in range(1, 32)]
+    days += [{"metric": "m", "time": f"2026-11-{d:02}", "value": 1.0 + d % 3} for d in range(1, 13)]
+    working.send(name, days)
+    for begin, end, judged in (("10-30", "11-03", 4), ("11-05", "11-12", 7)):
+        asked = {"start": f"2026-{begin}", "end": f"2026-{end}"}
+        run = working.detect(detection(name, metric="m", rule=begin, range=asked))
+        assert (run["counts"]["judged"], run["counts"]["no_data"]) == (judged, 0)
