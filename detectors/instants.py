@@ -1,5 +1,6 @@
 """Moments and local dates that callers may give, and ranges of them."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ Moment = datetime | date
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1)
+_PAIR = 'such as ["2026-11-08", "2026-11-10"]'
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -76,11 +78,11 @@ def dump_moment(moment: Moment) -> str:
 def parse_ranges(name: str, value: Any) -> tuple[tuple[Moment, Moment], ...]:
     """Half-open time ranges [from, to)."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ParameterError(name, "give a list of [from, to) pairs")
+        raise ParameterError(name, f"give a list of [from, to) pairs {_PAIR}")
     ranges = []
     for pair in value:
-        if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
-            raise ParameterError(name, f"{pair!r} is not a pair [from, to)")
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ParameterError(name, f"{pair!r} is not a pair [from, to) {_PAIR}")
         start, end = (parse_moment(name, moment) for moment in pair)
         if moment_ms(start, "UTC") - moment_ms(end, "UTC") > DAY_MS:
             raise ParameterError(name, f"a range must not end before it starts, got {pair!r}")

@@ -138,8 +138,8 @@ def _describe_problems(app: FastAPI) -> None:
             document = generate()
             for path in document["paths"].values():
                 for operation in path.values():
-                    content = operation["responses"]["default"]["content"]
-                    content[MEDIA_TYPE] = content.pop("application/json")
+                    for answer in operation["responses"].values():
+                        _name_problem(answer.get("content", {}))
             document["components"]["securitySchemes"] = {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "lps_..."}
             }
@@ -148,3 +148,10 @@ def _describe_problems(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _name_problem(content: dict[str, Any]) -> None:
+    """A problem has a media type of its own."""
+    schema = content.get("application/json", {}).get("schema", {})
+    if schema.get("$ref") == "#/components/schemas/Problem":
+        content[MEDIA_TYPE] = content.pop("application/json")

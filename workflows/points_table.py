@@ -58,6 +58,10 @@ def read_table(table: pa.Table, timezone: str, errors: RowErrors) -> RawPoints:
 
 def check_names(names: Sequence[str]) -> None:
     """Refuse columns that are missing, there twice or called like no label."""
+    if len(names) == 1 and (separator := next((s for s in ";\t|" if s in names[0]), None)):
+        raise rejected(
+            "", f"the header has one column with {separator!r} in it; columns end with commas"
+        )
     for name, times in Counter(names).items():
         if times > 1:
             raise rejected(name, f"the column is there {times} times")

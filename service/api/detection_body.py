@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.accept import AskedDetection
 from service.api.body import Body
@@ -14,7 +14,16 @@ from service.ranges import AskedRange
 from storage.errors import InvalidError
 from storage.source import SourceSpec
 
+
+def check_printable(text: str) -> str:
+    """Refuse what no database, log or label of a metric keeps as it is."""
+    if not text.isprintable():
+        raise ValueError("allowed are printable characters only")
+    return text
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+RuleName = Annotated[Name, AfterValidator(check_printable)]
 ChannelName = Annotated[str, Field(min_length=1, max_length=63)]
 Event = Literal["started", "anomaly", "withdrawn", "no_data", "succeeded", "partial", "failed"]
 
@@ -70,7 +79,7 @@ class DetectionBody(Body):
     detector: dict[str, Any] = Field(
         description="`type` and its parameters: see GET /v1/detectors."
     )
-    rule: Name | None = Field(
+    rule: RuleName | None = Field(
         default=None, description="Name of the check, unique in its source; needed to store."
     )
     labels: dict[str, Condition] = Field(

@@ -37,7 +37,12 @@ def _ask(opened: Resources) -> None:
         tx.execute(text("SELECT 1"))
 
 
-@router.get("/metrics", operation_id="getMetrics")
+@router.get(
+    "/metrics",
+    operation_id="getMetrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
+)
 def metrics(request: Request, opened: Opened) -> Response:
     """For Prometheus; names sources and rules, so it needs read for all sources."""
     if not opened.settings.metrics_public:

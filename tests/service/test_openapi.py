@@ -42,3 +42,10 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
                 follow(value)
 
     follow(document)
+
+
+def test_problems_and_metrics_have_their_own_media_types(document: dict[str, Any]) -> None:
+    refused = document["paths"]["/v1/sources/{source}/points"]["post"]["responses"]["422"]
+    assert list(refused["content"]) == ["application/problem+json"]
+    measured = document["paths"]["/metrics"]["get"]["responses"]["200"]
+    assert list(measured["content"]) == ["text/plain"]

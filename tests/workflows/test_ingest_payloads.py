@@ -566,3 +566,9 @@ def test_a_million_rows_of_columns_are_read_without_an_object_for_each(read: Rea
     # An object for each row costs ten times as much.
     assert parquet_seconds < 4
     assert csv_seconds < 2
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_csv_with_another_separator_is_told_so(read: Read, separator: str) -> None:
+    error = refusal(read, f"time{separator}value\n2026-11-08{separator}1\n", "csv")
+    assert "columns end with commas" in str(error)
