@@ -23,7 +23,7 @@ from workflows.published import Piece, PlannedKeys, Published, UsedChunk, pieces
 from workflows.request import RunRequest
 
 # Rows of one results file of the archive; a larger run has several, `<run>`, `<run>.1`, ...
-ROWS_PER_PART = 1_000_000
+ROWS_PER_PART = 500_000
 
 Withdrawn = dict[str, set[int]]  # series id -> times
 
@@ -50,10 +50,11 @@ class _Parts:
         run = self.request.run
         name = f"{run}.{self.written}" if self.written else run
         # The archive picks each day's rows, which is slow over many chunks of a column.
-        table = pa.concat_tables(self.tables).combine_chunks()
+        tables, self.tables, self.rows = self.tables, [], 0
+        table = pa.concat_tables(tables).combine_chunks()
+        tables.clear()  # the rows are in memory once while they are written
         self.context.archive.write_results(self.request.source.name, name, table)
         self.written += 1
-        self.tables, self.rows = [], 0
 
 
 @dataclass(frozen=True)

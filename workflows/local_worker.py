@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 
 from workflows.orphans import check_parents, die_with_parent
 from workflows.step_entry import StepCall, StepOutcome, StepWorld, run_step
@@ -44,7 +45,11 @@ def work(task: LocalTask) -> StepOutcome:
         task.world, check=check, storage=replace(task.world.storage, scratch=task.scratch)
     )
     with _logging_to(task.scratch / LOG_FILE), _memory_watch(task.world.settings.worker_memory_mb):
-        return run_step(task.call, world)
+        try:
+            return run_step(task.call, world)
+        finally:
+            # Else an idle worker holds the most memory that any of its tasks needed.
+            pa.default_memory_pool().release_unused()
 
 
 @contextmanager

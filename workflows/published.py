@@ -20,8 +20,8 @@ from workflows.inputs import blocks
 from workflows.reconcile import JudgedSeries, Verdicts
 from workflows.report import Outcome, SeriesFailure
 
-# Rows of results in memory at a time: whole series, some 50 MB with their arrays.
-ROWS_PER_PIECE = 500_000
+# Rows of results in memory at a time: whole series, some 25 MB with their arrays.
+ROWS_PER_PIECE = 250_000
 
 Numbers = npt.NDArray[np.int64]
 
