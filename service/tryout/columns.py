@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.tryout.commas import how_read
 from service.tryout.errors import TryError
 
 TIME_NAMES = ("time", "timestamp", "ts", "date", "dt", "datetime", "day", "ds", "@timestamp")
@@ -37,6 +38,9 @@ def assign_columns(
     if not values:
         values = _guess_values(table, {time, *(by or ())})
         said.append(f"value is {_quoted(values)}" + _each_a_metric(values))
+    for name in values:
+        if how := how_read(table.schema.field(name)):
+            said.append(f"in {name!r} {how}")
     if by is None:
         by = _guess_labels(table, {time, *values})
         said.append(f"series by {_quoted(by)}" if by else "one series: no label columns")
@@ -60,7 +64,9 @@ def _guess_time(table: pa.Table) -> str:
         return str((named or typed)[0])
     for field in table.schema:
         if field.name.lower() in TIME_NAMES and (
-            pa.types.is_integer(field.type) or pa.types.is_string(field.type)
+            pa.types.is_integer(field.type)
+            or pa.types.is_floating(field.type)
+            or pa.types.is_string(field.type)
         ):
             return str(field.name)
     raise TryError(
@@ -80,7 +86,11 @@ def _guess_values(table: pa.Table, taken: set[str]) -> tuple[str, ...]:
     if named:
         return (named[0],)
     if not numbers:
-        raise TryError("no column holds numbers; name the value column with --value")
+        texts = ", ".join(name for name in table.column_names if name not in taken)
+        raise TryError(
+            "no column holds numbers only; --value names the column of values and says which cell "
+            f"is none: {texts}"
+        )
     return tuple(numbers)
 
 

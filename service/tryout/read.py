@@ -8,9 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from service.tryout.commas import read_commas
 from service.tryout.errors import TryError
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+_NO_VALUE = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 PARQUET_ENDINGS = (".parquet", ".pq")
 
 
@@ -32,7 +34,7 @@ def _read(path: Path, shown: str) -> pa.Table:
     if name.endswith(PARQUET_ENDINGS):
         reader = "read_parquet(?)"
     elif name.endswith(CSV_ENDINGS):
-        reader = "read_csv(?, sample_size=-1)"
+        reader = f"read_csv(?, sample_size=-1, nullstr={_NO_VALUE})"
     else:
         allowed = " ".join((*CSV_ENDINGS, *PARQUET_ENDINGS))
         raise TryError(f"{shown}: unknown kind of file; allowed endings are {allowed}")
@@ -47,4 +49,4 @@ def _read(path: Path, shown: str) -> pa.Table:
         connection.close()
     if table.num_rows == 0:
         raise TryError(f"{shown} has no rows")
-    return table
+    return read_commas(table)

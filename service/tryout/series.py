@@ -11,10 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors import Series
+from detectors.errors import SeriesError
 from service.tryout.columns import Columns
 from service.tryout.errors import TryError
 
-SECONDS_BELOW = 100_000_000_000  # an integer time below this is in seconds, else in milliseconds
+# A number below is in that unit: 1e11 seconds are the year 5138, 1e11 milliseconds 1973.
+EPOCH_UNITS = ((10**11, "s"), (10**14, "ms"), (10**17, "us"))
+DATES = (19000101, 21001231)  # whole numbers like 20261108
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ def cut_series(table: pa.Table, columns: Columns, timezone: str) -> list[NamedSe
         numbers = _numbers(table.column(value), value)
         for labels, rows in _groups(table, columns.by):
             name = ",".join(f'{key}="{text}"' for key, text in labels.items())
-            series = Series(epoch_ms[rows], numbers[rows])
+            try:
+                series = Series(epoch_ms[rows], numbers[rows])
+            except SeriesError as error:
+                raise TryError(f"column {columns.time!r}: {error}") from None
             found.append(
                 NamedSeries(f"{value}{{{name}}}" if name else value, value, labels, series)
             )
@@ -76,9 +82,14 @@ def _epoch_ms(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     if column.null_count:
         raise TryError(f"column {name!r} has {column.null_count} rows without a time")
-    if pa.types.is_integer(column.type):
-        numbers = column.cast(pa.int64()).to_numpy()
-        return np.asarray(numbers * 1000 if abs(int(numbers[0])) < SECONDS_BELOW else numbers)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        numbers = column.to_numpy()
+        if not _are_dates(numbers):
+            return _of_epoch(numbers)
+        column = column.cast(pa.int64()).cast(pa.string())
+        column = pc.strptime(column, format="%Y%m%d", unit="s", error_is_null=True)
+        if column.null_count:
+            raise TryError(f"column {name!r}: {column.null_count} rows are no dates like 20261108")
     if pa.types.is_string(column.type):
         column = _parsed(column, name)
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
@@ -90,6 +101,20 @@ def _epoch_ms(
         ZoneInfo(timezone)
         naive = pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest")
     return np.asarray(naive.cast(pa.int64()))
+
+
+def _are_dates(numbers: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    first, last = DATES
+    return bool(((numbers >= first) & (numbers <= last)).all())
+
+
+def _of_epoch(numbers: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Epoch milliseconds of seconds, milliseconds, microseconds or nanoseconds."""
+    largest = float(np.abs(numbers).max())
+    unit = next((unit for below, unit in EPOCH_UNITS if largest < below), "ns")
+    if unit == "s":
+        return np.asarray(np.rint(numbers * 1000).astype(np.int64))
+    return np.asarray(numbers.astype(np.int64) // {"ms": 1, "us": 1000, "ns": 1_000_000}[unit])
 
 
 def _parsed(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

@@ -164,3 +164,44 @@ def test_a_file_without_series_is_refused(tmp_path: Path, content: str, message:
     path.write_text(content)
     with pytest.raises(TryError, match=message):
         _run(TryOptions(str(path)))
+
+
+def _written(tmp_path: Path, header: str, rows: list[str]) -> str:
+    path = tmp_path / "written.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return str(path)
+
+
+def test_numbers_with_commas_are_read_and_said(tmp_path: Path) -> None:
+    days = _daily(60, drop_at=55)
+    european = [f"{day};{f'{v:.4f}'.replace('.', ',')}" for day, v in days]
+    text = _run(TryOptions(_written(tmp_path, "dt;ndcg", european), detector="window"))
+    assert "in 'ndcg' a comma is the decimal sign" in text
+    assert re.search(r"2026-02-25 .* 0\.[23]\d* .*critical", text)
+    grouped = [f'{day},"{v * 1e7:,.0f}"' for day, v in days]
+    text = _run(TryOptions(_written(tmp_path, "dt,rows", grouped), detector="window"))
+    assert "in 'rows' a comma groups thousands" in text
+    assert re.search(r"2026-02-25 .*critical", text)
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_times_of_an_epoch_are_read_in_every_unit(tmp_path: Path, unit: int) -> None:
+    begin = 1_767_225_600  # 2026-01-01
+    rows = [f"{(begin + 86400 * i) * unit},{1 + i % 2}" for i in range(30)]
+    text = _run(TryOptions(_written(tmp_path, "ts,v", rows)))
+    assert "every 1 d, 2026-01-01 to 2026-01-30" in text
+
+
+def test_whole_numbers_like_dates_are_dates(tmp_path: Path) -> None:
+    rows = [f"{day.replace('-', '')},{v}" for day, v in _daily(40, None)]
+    assert "2026-01-01 to 2026-02-09" in _run(TryOptions(_written(tmp_path, "dt,v", rows)))
+
+
+def test_usual_words_for_no_value_leave_a_column_of_numbers(tmp_path: Path) -> None:
+    rows = [f"{day},{'NA' if i == 3 else v}" for i, (day, v) in enumerate(_daily(40, None))]
+    assert "value is 'v'" in _run(TryOptions(_written(tmp_path, "dt,v", rows)))
+
+
+def test_times_of_no_calendar_are_refused_by_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TryError, match="column 'ts': times must lie between"):
+        _run(TryOptions(_written(tmp_path, "ts,v", ["99999999999,1", "99999999998,2"])))
