@@ -59,8 +59,14 @@ _RESOURCES = (
 def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[Resources]:
     """Folders, database (migrated), stores and key of one process."""
     clock = clock or SystemClock()
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    settings.scratch_folder.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.folder, settings.scratch_folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{folder} cannot be made: {error.strerror}; set LUPUS_DATA (and LUPUS_SCRATCH) to "
+                "a folder that this user may write"
+            ) from None
     database = open_database(settings.database_url)
     try:
         if revision := upgrade(database):

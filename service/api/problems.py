@@ -4,6 +4,7 @@
 query, and says what is allowed.
 """
 
+import errno
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -108,6 +109,8 @@ def problem(
 
 def known(error: Exception) -> tuple[int, str] | None:
     """Status and slug of an exception of ours; None for a defect."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return 507, "store-full"  # of the scratch folder; stores have an error of their own
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
@@ -209,6 +212,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         storage_errors.StorageError,
         workflow_errors.WorkflowError,
         DetectorError,
+        OSError,
         Exception,
     ):
         app.add_exception_handler(kind, ours)

@@ -30,7 +30,7 @@ def draw(finding: Finding, axes: Any) -> None:
     missing = result.is_anomaly & ~np.isfinite(values)
     for time in times[missing]:
         axes.axvline(time, color=MARK, linewidth=1, linestyle=":")
-    axes.set_title(finding.series.name, loc="left", fontsize=10)
+    axes.set_title(finding.series.name, loc="left", fontsize=10, parse_math=False)
     locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -1,11 +1,14 @@
 """Settings: embedded by default, impossible ones refused with what to change."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from service.api.problems import known
+from service.app import open_resources
 from service.cli import main
 from service.errors import SettingsError
 from service.generated_docs import stale_pages
@@ -129,3 +132,15 @@ def test_the_command_line_says_the_sentence(
 
 def test_generated_pages_are_current() -> None:
     assert stale_pages(ROOT / "docs") == [], "run: lupus-server docs"
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = load_settings(data=tmp_path / "file" / "data")
+    with pytest.raises(SettingsError, match="cannot be made: Not a directory; set LUPUS_DATA"):
+        open_resources(settings).__enter__()
+
+
+def test_a_full_disk_is_no_defect() -> None:
+    assert known(OSError(errno.ENOSPC, "No space left on device")) == (507, "store-full")
+    assert known(OSError(errno.EACCES, "Permission denied")) is None

@@ -202,6 +202,13 @@ def test_usual_words_for_no_value_leave_a_column_of_numbers(tmp_path: Path) -> N
     assert "value is 'v'" in _run(TryOptions(_written(tmp_path, "dt,v", rows)))
 
 
+def test_titles_of_pictures_are_plain_text(tmp_path: Path) -> None:
+    rows = [f"{day},$\\frac$,{v}" for day, v in _daily(40, None)]
+    out = tmp_path / "plain.png"
+    _run(TryOptions(_written(tmp_path, "dt,region,v", rows), out=str(out)))
+    assert out.stat().st_size > 1000
+
+
 def test_times_of_no_calendar_are_refused_by_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TryError, match="column 'ts': times must lie between"):
         _run(TryOptions(_written(tmp_path, "ts,v", ["99999999999,1", "99999999998,2"])))
