@@ -76,7 +76,12 @@ def _compare(name: str, wanted: str, found: str) -> None:
 def read_commit(objects: Objects, name: str) -> Commit | None:
     """The commit of that name, or None when nobody has committed."""
     data = objects.get_or_none(name)
-    return None if data is None else load(Commit, data, COMMIT_FORMAT)
+    if data is None:
+        return None
+    try:
+        return load(Commit, data, COMMIT_FORMAT)
+    except CommitError as error:
+        raise CommitError(f"object {name}: {error}") from error
 
 
 def nothing() -> None:

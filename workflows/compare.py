@@ -120,9 +120,13 @@ class Comparison:
 
     @cached_property
     def _last_words(self) -> Mapping[int | None, str]:
-        """Why the last try of a chunk failed."""
+        """Why the last try of a chunk failed; a single chunk is tried by plan."""
         failures = read_failures(self.context.objects, run_root(self.request.run))
-        return {failure.chunk: failure.message for failure in failures}
+        single = len(self.plan.chunks) == 1
+        return {
+            0 if single and failure.step == "plan" else failure.chunk: failure.message
+            for failure in failures
+        }
 
     def _count(self, record: ChunkRecord, commit: Commit) -> None:
         for key in CHUNK_COUNTS:

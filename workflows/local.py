@@ -12,9 +12,9 @@ from storage.errors import StorageError
 from storage.objects import Objects
 from storage.settings import StorageSettings
 from storage.stores import open_objects
-from workflows.chunk import committed_chunks
+from workflows.chunk import committed_chunks, read_plan
 from workflows.context import write_request
-from workflows.errors import PERMANENT_EXIT, CancelledError
+from workflows.errors import PERMANENT_EXIT, CancelledError, CommitError
 from workflows.failure import Failure, record_failure
 from workflows.ingest import write_ingest_request
 from workflows.launcher import Launched, Progress
@@ -179,7 +179,7 @@ class LocalLauncher:
             if not run.ended:
                 try:
                     self._go_on(run, call, ended)
-                except StorageError as error:  # the commits could not be read
+                except (StorageError, CommitError) as error:  # the commits could not be read
                     self._end(run, f"{call.name}: {error}", transient=error.transient)
             self._fill()
 
@@ -235,13 +235,17 @@ class LocalLauncher:
         if transient and call.attempt + 1 < TRIES:
             again = replace(call, attempt=call.attempt + 1)
             run.todo.append(_Todo(again, time.monotonic() + delay))
-        elif call.name == "detect":
+        elif call.name == "detect" or self._is_planned(call):
             self._publish_when_detected(run)
         elif call.name == "plan" and not transient:
             run.error = f"plan: {error}"
             self._publish_when_detected(run)  # it writes the report of a run without a plan
         else:
             self._end(run, run.error or f"{call.name}: {error}", transient=transient)
+
+    def _is_planned(self, call: StepCall) -> bool:
+        """Whether plan failed at what comes after its commit: the only chunk of a small run."""
+        return call.name == "plan" and read_plan(self._objects, call.run) is not None
 
 
 def _first_step(request: RunRequest | IngestRequest) -> StepCall:

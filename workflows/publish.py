@@ -51,17 +51,24 @@ def publish_failure(context: StepContext, run: str, error: str, pointer: str = "
     request = context.request(run)
     commit = read_commit(context.objects, f"{run_root(run)}/{PUBLISH}")
     if commit is None:
-        found = read_plan(context.objects, run)
         failed = Published(
             run=run,
             generation=request.generation,
             outcome="failed",
-            counts=dict.fromkeys(COUNTS, 0) | {"series": found[0].series if found else 0},
+            counts=dict.fromkeys(COUNTS, 0) | {"series": _planned_series(context, run)},
             error=error,
             pointer=pointer,
         )
         commit = context.attempt(run, "publish").commit(PUBLISH, failed)
     return _finish(context, request, commit)
+
+
+def _planned_series(context: StepContext, run: str) -> int:
+    try:
+        found = read_plan(context.objects, run)
+    except CommitError:  # perhaps just this is why the run failed
+        return 0
+    return found[0].series if found else 0
 
 
 def _why_no_plan(context: StepContext, run: str) -> Failure:

@@ -18,7 +18,7 @@ from service.worker.parts import WorkerParts
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
-from workflows.errors import CancelledError
+from workflows.errors import CancelledError, CommitError
 from workflows.launcher import Launched
 from workflows.publish import publish_failure
 from workflows.report import Report, read_changes
@@ -51,7 +51,11 @@ class _RunTick:
         if self.run.state == "queued":
             self._begin()
             return
-        status = read_status(self.parts.stores.objects, self.run.id)
+        try:
+            status = read_status(self.parts.stores.objects, self.run.id)
+        except CommitError as error:  # altered, or of a newer version: it stays unreadable
+            self._give_up(str(error))
+            return
         if status.report is not None:
             self._close(status.report.outcome, status.report)
         elif status.cancelled:
@@ -163,6 +167,8 @@ class _RunTick:
             report = publish_failure(self.parts.context, self.run.id, error, pointer)
         except CancelledError:
             self._close("cancelled", None)
+        except CommitError:  # not even that can be committed: the run ends here
+            self._close("failed", None, error, pointer)
         else:
             self._close(report.outcome, report)
 

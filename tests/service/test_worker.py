@@ -92,6 +92,20 @@ def test_a_lasting_failure_ends_the_run_with_its_reason(world: World) -> None:
     assert len(world.launcher.launched) == 1
 
 
+@pytest.mark.parametrize("marker", ["plan.json", "publish.json", "report.json"])
+def test_a_run_whose_commits_cannot_be_read_ends(world: World, marker: str) -> None:
+    world.launcher.script = ["run"]
+    run = world.accept()
+    world.tick("run")
+    world.parts.stores.objects.put(f"runs/{run.id}/{marker}", b'{"format": 2}')
+    world.settle()
+    ended = world.run(run)
+    assert ended.state == "failed"
+    assert (
+        f"runs/{run.id}/{marker}: Commit: not of format 1, which this version reads" in ended.error
+    )
+
+
 def test_a_run_past_its_deadline_fails_and_cannot_publish_later(world: World) -> None:
     world.launcher.script = ["run"]
     run = world.accept()

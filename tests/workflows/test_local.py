@@ -15,11 +15,12 @@ from tests.workflows.world import World, request, storage_settings, write_daily
 from workflows.context import write_request
 from workflows.launcher import Launched
 from workflows.local import LocalLauncher
-from workflows.local_pool import _make_folder
+from workflows.local_pool import Done, LocalPool, Lost, Ticket, _make_folder
 from workflows.plan import plan
 from workflows.report import read_report
 from workflows.settings import WorkflowSettings
 from workflows.status import run_failures
+from workflows.step_entry import StepCall
 
 LONGEST = 60.0
 ONE_PROCESS = replace(SETTINGS, processes=1)
@@ -141,6 +142,52 @@ def test_a_chunk_that_cannot_be_detected_is_given_up_and_the_rest_is_published(
     assert 0 < len(whole) < len(made.chunks)
     assert report.counts["new"] == sum(chunk.series for chunk in whole)
     assert {failure.kind for failure in run_failures(objects, "holey")} == {"CommitError"}
+
+
+class DyingInPlan(LocalPool):
+    """Its workers die in plan, after the commit: of the only chunk, which plan detects."""
+
+    def submit(self, call: StepCall, done: Done) -> Ticket:
+        if call.name == "plan":
+            instead = replace(call, run="nobody")
+            return super().submit(instead, lambda _: done(Lost("its worker was out of memory")))
+        return super().submit(call, done)
+
+
+def test_the_only_chunk_is_given_up_after_three_deaths(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next attempts of the run would die of it until the deadline."""
+    objects = world.stores.objects
+    asked = request("deadly", rule="deadly")
+    write_request(objects, asked)
+    assert len(plan(world.context(), "deadly").chunks) == 1
+    objects.delete_prefix("runs/deadly/chunk/")
+    monkeypatch.setattr("workflows.local.LocalPool", DyingInPlan)
+    launcher = launcher_of(world, ONE_PROCESS)
+    try:
+        launcher.launch(asked, 1)
+        assert ended(launcher, "deadly").error == ""
+    finally:
+        launcher.close()
+    report = read_report(objects, "deadly")
+    assert report is not None
+    assert (report.outcome, report.counts["failed"]) == ("failed", 40)
+    assert "chunk 0 of 1 has no result: its worker was out of memory" in report.error
+    assert [failure.attempt for failure in run_failures(objects, "deadly")] == [0, 1, 2]
+
+
+def test_a_plan_that_cannot_be_read_ends_the_attempt(world: World) -> None:
+    objects = world.stores.objects
+    objects.create("runs/garbled/plan.json", b'{"format": 2}')
+    launcher = launcher_of(world, ONE_PROCESS)
+    try:
+        launcher.launch(request("garbled", rule="garbled"), 1)
+        found = ended(launcher, "garbled")
+    finally:
+        launcher.close()
+    assert "runs/garbled/plan.json: Commit: not of format 1" in found.error
+    assert not found.transient
 
 
 def test_commits_that_cannot_be_read_end_the_attempt_not_the_pool(

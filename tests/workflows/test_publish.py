@@ -31,7 +31,7 @@ from workflows.publish import publish, publish_failure
 from workflows.published import Published
 from workflows.report import COUNTS, Report, read_report
 from workflows.series_outcomes import read_series_outcomes
-from workflows.status import cancel
+from workflows.status import cancel, read_status
 
 A, B, C = key("ndcg", region="jp"), key("ndcg", region="tw"), key("rows")
 JP, TW, ROWS = str(A), str(B), str(C)
@@ -378,6 +378,21 @@ def test_giving_up_finishes_what_is_published_already(house: House) -> None:
     house.judge(other)
     report = publish_failure(house.context, other.run, "the deadline is past")
     assert (report.outcome, report.error) == ("failed", "the deadline is past")
+
+
+def test_a_plan_of_a_newer_version_cannot_keep_a_run_from_ending(house: House) -> None:
+    house.put(flat(A, 5) | spike(A, 3))
+    request = house.request(5)
+    house.judge(request)
+    objects = house.stores.objects
+    name = f"runs/{request.run}/plan.json"
+    objects.put(name, objects.get(name).replace(b'"plan_format": 1', b'"plan_format": 2'))
+    with pytest.raises(CommitError, match="in a format that this version does not read"):
+        publish(house.context, request.run)
+    with pytest.raises(CommitError, match="in a format that this version does not read"):
+        read_status(objects, request.run)
+    report = publish_failure(house.context, request.run, "its plan cannot be read")
+    assert (report.outcome, report.error) == ("failed", "its plan cannot be read")
 
 
 def test_a_cancelled_run_leaves_the_index_untouched(house: House) -> None:

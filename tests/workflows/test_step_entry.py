@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,15 @@ def test_a_wrong_setting_of_a_pod_is_one_sentence(
         main(["plan", "r1"])
     assert ended.value.code == 65
     assert "LUPUS_CONNECTIONS_FILE: No such file" in capsys.readouterr().err
+
+
+def test_objects_that_cannot_be_opened_are_told_by_the_exit_code(tmp_path: Path) -> None:
+    """Not even the failure can be kept then."""
+    (tmp_path / "file").write_text("not a folder")
+    settings = replace(storage_settings(tmp_path), objects=f"file://{tmp_path}/file/objects")
+    for call in (StepCall("plan", "r1"), StepCall("detect", "r1", 0)):
+        outcome = run_step(call, StepWorld(settings, ONE_AT_A_TIME))
+        assert (outcome.exit_code, outcome.kind) == (65, "NotFoundError")
 
 
 def test_a_missing_request_is_permanent(tmp_path: Path) -> None:
