@@ -5,9 +5,10 @@ import os
 from dataclasses import dataclass
 
 from detectors import detector_from_dict
+from storage.local_time import DAY_MS
 from storage.selector import Selector
 from storage.stores import Stores
-from workflows.cost import DAY_MS, seconds
+from workflows.cost import seconds
 from workflows.plan import CHUNKS_PER_PROCESS
 from workflows.request import RunRequest
 from workflows.settings import WorkflowSettings

@@ -16,10 +16,11 @@ from storage.errors import InvalidError
 
 Milliseconds = npt.NDArray[np.int64]
 
+DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Two changes of one zone are never closer than this.
-_STEP_MS = 86_400_000
-_MARGIN_MS = 3 * 86_400_000
+_STEP_MS = DAY_MS
+_MARGIN_MS = 3 * DAY_MS
 # Times outside are clamped: no zone changed before, and none is known after.
 _FIRST_MS = -4_000_000_000_000  # 1843
 _LAST_MS = 5_000_000_000_000  # 2128

@@ -16,9 +16,6 @@ from workflows.errors import CommitError
 PLAN_FORMAT = 1
 PLAN = "plan.json"
 
-# Input files: whole series, in the order of their numbers. A null value is a tombstone.
-INPUT_SCHEMA = pa.schema([("number", pa.int32()), ("ts", pa.int64()), ("value", pa.float64())])
-
 # The keys file, one row per selected series. `number` is dense: row k of the file is number k.
 KEYS_SCHEMA = pa.schema(
     [
@@ -79,7 +76,10 @@ class RowGroups:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A share of a run's series: consecutive numbers from ``first``, and where their points are."""
+    """A share of a run's series: consecutive numbers from ``first``, and where their points are.
+
+    Input files hold what the scan streamed (SCAN_SCHEMA): whole series, by number.
+    """
 
     number: int
     first: int

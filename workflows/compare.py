@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.index import AnomalyQuery, StoredAnomaly
+from storage.local_time import DAY_MS
 from workflows.chunk import CHUNK_COUNTS, Chunk, ChunkRecord, Plan, read_chunk
 from workflows.commits import Attempt, Commit, run_root
 from workflows.context import StepContext
@@ -29,7 +30,6 @@ from workflows.reconcile import Reconciled, RunFacts, reconcile
 from workflows.report import COUNTS, MAX_FAILURES, Outcome, SeriesFailure, change_line
 from workflows.request import RequirePoints, RunRequest
 
-DAY_MS = 86_400_000
 SEARCH_PAGE = 1_000
 
 

@@ -5,9 +5,7 @@ A detector says its work in units of a simple pass over a point; the seconds per
 """
 
 from detectors.detector import Detector
-
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
+from storage.local_time import DAY_MS
 
 # Core-seconds per unit of Detector.cost (measured: 1.3e-9 window robust, 2.3e-9 prophet, 5e-9 to
 # 7e-9 seasonal_esd, 9e-9 threshold), and per series for reading, judging and writing it at all.

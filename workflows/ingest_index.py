@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from storage.index import PointsDay, SeriesEntry
+from storage.local_time import DAY_MS
 from storage.selector import Selector
 from storage.series_key import SeriesKey
 from storage.source import SourceSpec
 from workflows.context import StepContext
 from workflows.ingest_steps import Longs, learn_step, step_shown
 from workflows.inputs import blocks
-from workflows.points_days import DAY_MS, PointRows, point_days
+from workflows.points_days import PointRows, point_days
 from workflows.points_rows import ValidPoints
 from workflows.request import IngestRequest
 

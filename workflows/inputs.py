@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from workflows.chunk import INPUT_SCHEMA
+from storage.archive import SCAN_SCHEMA
 from workflows.commits import Attempt
 from workflows.packing import RowGroup
 
@@ -149,7 +149,7 @@ class InputWriter:
 
     def _write_group(self, rows: pa.Table, first: int, series: int, seconds: float) -> None:
         if self._writer is None:
-            self._writer = open_writer(self._path, INPUT_SCHEMA)
+            self._writer = open_writer(self._path, SCAN_SCHEMA)
         self._writer.write_table(rows, row_group_size=len(rows))
         index = len(self._open)
         self._open.append(RowGroup("", index, first, series, len(rows), seconds))

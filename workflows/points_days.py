@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.index import Index, PointsDay
+from storage.local_time import DAY_MS
 
-DAY_MS = 86_400_000
 DOCUMENTS_PER_LOOK = 1_000
 
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.wall_clock import to_utc
+from storage.local_time import DAY_MS
 from workflows.ingest_rejection import RowErrors, rejected
 
 ALLOWED = (
     'allowed are RFC 3339 with an offset, "2026-11-08T00:00:00+09:00", and a local date, '
     '"2026-11-08"'
 )
-DAY_MS = 86_400_000
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _NAIVE = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$"

@@ -11,8 +11,9 @@ from detectors.detector import Detector
 from detectors.grid import infer_grid
 from storage.archive import Archive
 from storage.conditions import glob_regex, is_glob
+from storage.local_time import DAY_MS
 from storage.series_key import SeriesKey
-from workflows.cost import DAY_MS, seconds
+from workflows.cost import seconds
 from workflows.inputs import Floats, Ints, SeriesBlock
 from workflows.request import RunRequest
 

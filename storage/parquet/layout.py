@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Literal
 
 from storage.errors import InvalidError
+from storage.local_time import DAY_MS
 from storage.series_key import check_source
 from storage.translation import system_errors
 
 Kind = Literal["points", "results"]
 KINDS: tuple[Kind, ...] = ("points", "results")
-DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 COMPACTED = "compact-"
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from storage.archive import Scan, SourceProbe
 from storage.errors import InvalidError
+from storage.local_time import DAY_MS
 from storage.parquet import external
 from storage.parquet.engine import Engine
 from storage.selector import Selector
 from storage.source import SourceSpec
-from storage.sql.dialect import DAY_MS
 
 POINTS_SHOWN = 5
 PARTITIONS_READ = 3

@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 
 from storage.archive import POINT_SCHEMA, RESULT_SCHEMA
 from storage.errors import InvalidError
+from storage.local_time import DAY_MS
 from storage.parquet import layout
 from storage.parquet.identify import identify
-from storage.parquet.layout import DAY_MS, Kind
+from storage.parquet.layout import Kind
 from storage.translation import system_errors
 
 POINT_FILE_SCHEMA = pa.schema(

@@ -10,12 +10,12 @@ from typing import Literal
 
 from sqlglot import exp
 
+from storage.local_time import DAY_MS
 from storage.sql.matching import number, text
 
 Name = Literal["duckdb", "hive", "spark"]
 Build = Callable[[exp.Expr], exp.Expr]
 
-DAY_MS = 86_400_000
 
 # strptime's letters in Java's DateTimeFormatter and SimpleDateFormat.
 _JAVA_LETTERS = {

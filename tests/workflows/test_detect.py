@@ -13,6 +13,7 @@ import pytest
 
 from detectors import Result, Series, Threshold, detector_from_dict
 from detectors.instants import Instant
+from storage.archive import SCAN_SCHEMA
 from storage.source import ExternalMapping, SourceSpec, TimeColumns
 from tests.workflows.world import (
     DAY,
@@ -29,7 +30,6 @@ from tests.workflows.world import (
 from workflows.chunk import (
     CHUNK_RESULT_SCHEMA,
     CHUNK_SERIES_SCHEMA,
-    INPUT_SCHEMA,
     ChunkRecord,
     chunk_marker,
     committed_chunks,
@@ -391,7 +391,7 @@ def test_altered_inputs_are_refused(world: World) -> None:
 
 def test_infinite_values_of_an_external_table_are_null_in_the_results() -> None:
     rows = pa.table(
-        [np.zeros(40, np.int32), daily(40), [*[0.0] * 38, float("inf"), 9.0]], schema=INPUT_SCHEMA
+        [np.zeros(40, np.int32), daily(40), [*[0.0] * 38, float("inf"), 9.0]], schema=SCAN_SCHEMA
     )
     (block,) = split(rows, 100)
     detector = detector_from_dict(THRESHOLD)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.archive import SCAN_SCHEMA
 from storage.folder import FolderObjects
-from workflows.chunk import INPUT_SCHEMA
 from workflows.commits import Attempt
 from workflows.inputs import InputWriter, SeriesBlock, blocks, split
 
@@ -29,7 +29,7 @@ def table_of(series: list[list[bool]]) -> pa.Table:
         for number, flags in enumerate(series)
         for row, gone in enumerate(flags)
     ]
-    return pa.table([[row[column] for row in rows] for column in range(3)], schema=INPUT_SCHEMA)
+    return pa.table([[row[column] for row in rows] for column in range(3)], schema=SCAN_SCHEMA)
 
 
 def batches_of(table: pa.Table, cuts: list[int]) -> list[pa.RecordBatch]:
