@@ -163,7 +163,7 @@ def resolve_request(
             "ask for a shorter range",
             "/range",
         )
-    detector = detector_with_defaults(asked.detector, selected, source)
+    detector = detector_with_defaults(asked.detector, asked.metrics, selected, source)
     detector_from_dict(detector)
     return RunRequest(
         run=new_id(now_ms),

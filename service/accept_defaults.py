@@ -31,14 +31,15 @@ def coarsest_step(selected: Sequence[str], source: SourceSpec) -> int | None:
 
 
 def detector_with_defaults(
-    detector: Mapping[str, Any], selected: Sequence[str], source: SourceSpec
+    detector: Mapping[str, Any], asked: Sequence[str], selected: Sequence[str], source: SourceSpec
 ) -> dict[str, Any]:
     """The detector as the steps get it.
 
     Days, seasons, holidays and grids are those of the source's zone unless the caller named one.
     Window and Prophet ignore changes below 1 % unless the caller said which changes are small.
     When every selected metric declares the same good direction, only the other one is watched;
-    a threshold keeps both, because its bounds say it already.
+    when every metric is asked for by name and declares the same clip, bands stay within it.
+    A threshold gets neither, because its bounds say it already.
     """
     complete = dict(detector)
     if source.timezone != _DEFAULT_ZONE:
@@ -46,8 +47,18 @@ def detector_with_defaults(
     said_small = {"min_rel_change", "min_abs_change"} & complete.keys()
     if complete.get("type") in _SMALL_CHANGE_TYPES and not said_small:
         complete["min_rel_change"] = MIN_REL_CHANGE
-    if complete.get("type") != "threshold" and "direction" not in complete:
-        good = {source.metrics.get(name, {}).get("good") for name in selected}
-        if len(good) == 1 and (watched := _GOOD_TO_DIRECTION.get(str(good.pop()))):
-            complete["direction"] = watched
+    if complete.get("type") == "threshold":
+        return complete
+    if watched := _GOOD_TO_DIRECTION.get(str(_agreed(source, selected, "good"))):
+        complete.setdefault("direction", watched)
+    # A glob declares nothing: it may select metrics that nobody has described yet.
+    if clip := _agreed(source, asked, "clip"):
+        complete.setdefault("clip_lower", clip[0])
+        complete.setdefault("clip_upper", clip[1])
     return complete
+
+
+def _agreed(source: SourceSpec, metrics: Sequence[str], fact: str) -> Any:
+    """What all the metrics declare; None when they differ or one declares nothing."""
+    declared = [source.metrics.get(name, {}).get(fact) for name in metrics]
+    return declared[0] if declared and all(one == declared[0] for one in declared) else None

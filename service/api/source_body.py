@@ -68,7 +68,11 @@ class MetricBody(Body):
     )
     step: Duration | None = Field(default=None, description="Distance between points.")
     clip: list[float] | None = Field(
-        default=None, min_length=2, max_length=2, description="Values never lie outside [from, to]."
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="Values never lie outside [from, to]: "
+        "bands of detectors that ask for the metric by name stay within it.",
     )
 
     @model_validator(mode="after")

@@ -199,6 +199,33 @@ def test_requests_ignore_small_changes_and_watch_the_bad_side(
     assert request_of(mixed).detector.get("direction") == detector.get("direction")
 
 
+@pytest.mark.parametrize(
+    ("metrics", "detector", "clip"),
+    [
+        (("ndcg",), {"type": "window"}, (0, 1)),
+        (("ndcg", "recall"), {"type": "window"}, (0, 1)),
+        (("ndcg",), {"type": "window", "clip_upper": 0.9}, (0, 0.9)),
+        (("ndcg",), {"type": "window", "clip_lower": None}, (None, 1)),
+        (("ndcg", "clicks"), {"type": "window"}, (None, None)),
+        (("ndcg", "rows"), {"type": "window"}, (None, None)),
+        (("ndcg", "nobody-knows"), {"type": "window"}, (None, None)),
+        (("nd*",), {"type": "window"}, (None, None)),
+        (("ndcg",), {"type": "threshold", "upper": 2.0}, (None, None)),
+    ],
+)
+def test_bands_stay_within_what_all_asked_metrics_declare(
+    database: Database,
+    metrics: tuple[str, ...],
+    detector: dict[str, Any],
+    clip: tuple[float | None, float | None],
+) -> None:
+    clips: dict[str, dict[str, Any]] = {"ndcg": {"clip": [0, 1]}, "recall": {"clip": [0, 1]}}
+    source = SourceSpec("shop", metrics={**clips, "clicks": {"clip": [0, 100]}, "rows": {}})
+    run = accept(database, source=source, metrics=metrics, detector=detector).run
+    given = request_of(run).detector
+    assert (given.get("clip_lower"), given.get("clip_upper")) == clip
+
+
 def test_a_detector_reads_days_in_the_zone_of_its_source(database: Database) -> None:
     tokyo = SourceSpec("shop", timezone="Asia/Tokyo")
     assert request_of(accept(database, source=tokyo).run).detector["timezone"] == "Asia/Tokyo"
