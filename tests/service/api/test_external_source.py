@@ -45,7 +45,10 @@ def test_a_dry_run_shows_what_the_mapping_yields(working: House, table: Path) ->
     path = "/v1/sources/ext.dry"
     found = working.call("PUT", path, json=MAPPING, params={"dry_run": True})
     assert "SELECT" in found["sql"]
+    assert found["partitions"], "which folders a detection would read"
+    assert all(one.startswith("dt=") for one in found["partitions"])
     assert found["series"] == 1
+    assert 1 <= len(found["points"]) <= 5
     assert found["points"][0]["series"] == 'ndcg@10{region="jp"}'
     assert found["points"][0]["time"].endswith("T15:00:00Z"), "midnight in Tokyo"
     assert working.call("GET", path, 404), "nothing was stored"
@@ -75,6 +78,10 @@ def test_a_detection_reads_it_and_leaves_it_as_it_is(working: House, table: Path
     assert run["counts"]["judged"] == 21, "8 to 28 October"
     found = working.call("GET", "/v1/anomalies", params={"source": "ext.eval"})["items"]
     assert [one["time"] for one in found] == ["2026-10-18T15:00:00Z"]
+    query = {"source": "ext.eval", "metric": "ndcg@10", "start": "2026-10-08", "end": "2026-10-29"}
+    (chart,) = working.call("GET", "/v1/points", params=query)["items"]
+    assert chart["name"] == 'ndcg@10{region="jp"}'
+    assert chart["values"] == [0.1 if day == 19 else 0.4 for day in range(8, 29)]
     refused = working.http.post("/v1/sources/ext.eval/points", json={"points": []})
     assert refused.status_code == 409
     working.call("DELETE", "/v1/sources/ext.eval", params={"purge": True})
