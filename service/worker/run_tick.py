@@ -14,6 +14,7 @@ from service.database.queue import Job, finish, put_back
 from service.database.runs import Run, get_run, update_run
 from service.notifications.endings import LastVerdict, last_verdicts, series_told
 from service.notifications.speak import Ending, speak_of_end, speak_of_start
+from service.worker import short_history
 from service.worker.parts import WorkerParts
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
@@ -176,9 +177,9 @@ class _RunTick:
         self, outcome: str, report: Report | None, error: str = "", pointer: str = ""
     ) -> None:
         """The end of the run, its messages and its job, in one transaction."""
-        ending = Ending(
-            outcome, report, error or (report.error if report else ""), self._last(report)
-        )
+        if report is not None and not error:
+            error = short_history.of_report(report, self._request.source.timezone)
+        ending = Ending(outcome, report, error, self._last(report))
         changes = []
         if report is not None:
             changes = list(read_changes(self.parts.stores.objects, report))

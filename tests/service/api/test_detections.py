@@ -1,7 +1,9 @@
 """From the request to the anomalies, with every detector."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -105,6 +107,20 @@ def test_a_dry_run_counts_and_accepts_nothing(working: House, source: str) -> No
     assert found["core_seconds"] > 0
     assert found["range"] == {"start": "2026-10-08T00:00:00Z", "end": "2026-10-29T00:00:00Z"}
     assert working.call("GET", "/v1/detections", params={"source": source})["items"] == before
+
+
+def test_a_run_for_which_history_is_too_short_says_from_when_on_it_can_judge(
+    working: House,
+) -> None:
+    name = working.source("det.young", timezone="Asia/Tokyo")
+    working.send(name, daily([0.4 + 0.001 * (day % 3) for day in range(10)]))
+    days = {"start": "2026-06-08", "end": "2026-06-11"}
+    run = working.detect(detection(name, range=days, detector={"type": "prophet"}))
+    assert (run["state"], run["counts"]["judged"]) == ("partial", 0)
+    assert "history is short, 3 points" in run["error"]
+    ready = datetime.fromisoformat(run["ready_at"])
+    assert ready > datetime(2026, 6, 11, tzinfo=UTC)
+    assert ready.astimezone(ZoneInfo("Asia/Tokyo")).isoformat() in run["error"]
 
 
 def test_a_metric_that_does_not_exist_ends_partial_and_says_so(working: House, source: str) -> None:
