@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from service.cli import main
@@ -230,3 +231,44 @@ def test_a_service_from_import_to_exit_code_and_sigterm(
     requests = [event for event in events if event["event"] == "request"]
     assert {"method", "route", "status", "ms", "caller", "request"} <= set(requests[0])
     assert all(event["level"] in ("info", "warning") for event in events), "no errors"
+
+
+def _token(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    assert main(["token", "create", "--name", "job", *options, "--json"]) == 0
+    made: dict[str, Any] = _json(capsys)
+    return made
+
+
+def test_a_token_opens_its_sources_and_verbs_until_it_expires_or_is_revoked(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with httpx2.Client(base_url=running.url, trust_env=False) as http:
+
+        def ask(token: str, method: str, path: str, body: Any = None) -> httpx2.Response:
+            headers = {"authorization": f"Bearer {token}"}
+            return http.request(method, path, json=body, headers=headers)
+
+        for source in ("job.a", "other"):
+            assert http.put(f"/v1/sources/{source}", json={}).status_code == 201
+        point = {"points": [{"metric": "m", "time": "2026-06-01", "value": 1.0}]}
+        nightly = _token(capsys, "--source", "job.*", "--verb", "ingest", "--verb", "read")
+        secret = nightly["token"]
+        assert ask(secret, "POST", "/v1/sources/job.a/points", point).status_code == 200
+        assert ask(secret, "GET", "/v1/sources/job.a").status_code == 200
+        assert ask(secret, "POST", "/v1/sources/other/points", point).status_code == 404
+        assert ask(secret, "GET", "/v1/sources/other").status_code == 404
+        assert ask(secret, "DELETE", "/v1/sources/job.a").status_code == 403
+        assert ask(secret, "POST", "/v1/tokens", {}).status_code in (403, 422)
+        seen = ask(secret, "GET", "/v1/sources").json()["items"]
+        assert [one["name"] for one in seen] == ["job.a"]
+
+        short = _token(capsys, "--all", "--expires-in", "1s")["token"]
+        give_up = time.monotonic() + 20
+        while (answer := ask(short, "GET", "/v1/me")).status_code == 200:
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        assert (answer.status_code, answer.json()["detail"]) == (401, "this token has expired")
+
+        assert main(["token", "revoke", nightly["id"]]) == 0
+        answer = ask(secret, "GET", "/v1/sources/job.a")
+        assert (answer.status_code, answer.json()["detail"]) == (401, "this token was revoked")
