@@ -25,7 +25,7 @@ def parse_holidays(name: str, value: Any) -> Holidays | None:
     if isinstance(value, str):
         _check_country(name, value)
         return value
-    if not hasattr(value, "__iter__"):
+    if not np.iterable(value):
         raise ParameterError(
             name, 'give a country code such as "DE" or "US-NY", or a list of dates'
         )
@@ -58,7 +58,9 @@ def _parse_date(name: str, day: Any) -> date:
             return date.fromisoformat(day)
         except ValueError:
             pass
-    elif type(day) is date:
+    elif isinstance(day, np.datetime64) and not np.isnat(day):
+        day = day.astype("datetime64[D]").item()
+    if type(day) is date:
         return day
     raise ParameterError(name, f"{day!r} is not a date such as 2026-12-25")
 

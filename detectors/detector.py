@@ -22,10 +22,11 @@ from detectors.parameters import (
     checked,
     dump_length,
     dumped,
+    finite,
     parameter,
     parameters_of,
     parse_length,
-    plain,
+    total,
 )
 from detectors.result import Reason, Result
 from detectors.series import Series
@@ -46,16 +47,19 @@ def _parse_severity_at(name: str, value: Any) -> dict[str, float]:
     allowed = 'give scores like {"major": 2, "critical": 3} with 1 <= major <= critical'
     if not isinstance(value, Mapping) or not set(value) <= {"major", "critical"}:
         raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
-    given = {key: plain(score) for key, score in value.items()}
-    if any(
-        isinstance(score, bool) or not isinstance(score, int | float) for score in given.values()
-    ):
-        raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
-    major = float(given.get("major", min(2.0, given.get("critical", 2.0))))
-    critical = float(given.get("critical", max(3.0, major)))
-    if not 1 <= major <= critical < np.inf:
+    given = {key: _score(name, score, allowed) for key, score in value.items()}
+    major = given.get("major", min(2.0, given.get("critical", 2.0)))
+    critical = given.get("critical", max(3.0, major))
+    if not 1 <= major <= critical:
         raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
     return {"major": major, "critical": critical}
+
+
+def _score(name: str, value: Any, allowed: str) -> float:
+    score = finite(value)
+    if score is None:
+        raise ParameterError(name, f"{value!r} is not allowed; {allowed}")
+    return score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,7 @@ class Detector(ABC):
     )
     consecutive: int = parameter(
         1,
-        {"type": "integer", "minimum": 1},
+        {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         "Only the Nth and later points of a run beyond the same bound are anomalous.",
     )
     max_gap: Length = parameter(
@@ -189,14 +193,14 @@ class Detector(ABC):
 
         Parameters
         ----------
-        start, end : aware datetime, datetime64 (UTC) or epoch milliseconds
+        start, end : aware datetime, datetime64 (UTC), epoch milliseconds, text or date
         step : timedelta
             Distance between the series' points.
         """
         if self.consecutive == 1:
             return timedelta()
-        gap = self.max_gap * step if isinstance(self.max_gap, int) else self.max_gap
-        return elapsed((self.consecutive - 1) * (step + gap), step)
+        gap = total(self.max_gap, step) if isinstance(self.max_gap, int) else self.max_gap
+        return elapsed(total(self.consecutive - 1, step + gap), step)
 
     @abstractmethod
     def cost(self, n: int, period: int) -> float:
@@ -234,8 +238,9 @@ class Detector(ABC):
         ----------
         series : Series
             Points to judge and the history before them.
-        start, end : aware datetime, datetime64 (UTC) or epoch milliseconds, optional
-            Checked range; None stands for the series' own first point and last point.
+        start, end : aware datetime, datetime64 (UTC), epoch milliseconds, text or date, optional
+            Checked range; None stands for the series' own first point and last point. Text is
+            RFC 3339 with an offset, or a date, which begins at its midnight in `timezone`.
         step : timedelta, optional
             Distance between points; the usual one of the series when None.
 
@@ -281,7 +286,7 @@ class Detector(ABC):
         step: timedelta | None = None,
     ) -> list[Result | DetectorError]:
         """As `detect_many`, with the error in the place of a series that cannot be judged."""
-        request = _request(start, end, step)
+        request = self._request(start, end, step)
         rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
         outcomes: list[Result | DetectorError] = [_EMPTY] * len(series)
         for positions, frame in frames(series, request, rules):
@@ -291,6 +296,15 @@ class Detector(ABC):
             for position, outcome in zip(positions, self._try_frame(frame), strict=True):
                 outcomes[position] = outcome
         return outcomes
+
+    def _request(
+        self, start: Instant | None, end: Instant | None, step: timedelta | None
+    ) -> Request:
+        start_ms = epoch_ms("start", start, self.timezone)
+        end_ms = epoch_ms("end", end, self.timezone)
+        if start_ms is not None and end_ms is not None and end_ms < start_ms:
+            raise ParameterError("end", "the range must not end before it starts")
+        return Request(start_ms, end_ms, None if step is None else _step_ms(step))
 
     def _try_frame(self, frame: Frame) -> list[Result | DetectorError]:
         """One bad series must cost only itself: after an error each is judged alone."""
@@ -342,13 +356,14 @@ def elapsed(length: timedelta, step: timedelta) -> timedelta:
     return length * (31 / 28 if months else 1) + step + timedelta(hours=2)
 
 
-def _request(start: Instant | None, end: Instant | None, step: timedelta | None) -> Request:
-    start_ms, end_ms = epoch_ms("start", start), epoch_ms("end", end)
-    if start_ms is not None and end_ms is not None and end_ms < start_ms:
-        raise ParameterError("end", "the range must not end before it starts")
-    if step is not None and step < MILLISECOND:
-        raise ParameterError("step", f"{step} is not allowed; give at least a millisecond")
-    return Request(start_ms, end_ms, None if step is None else step // MILLISECOND)
+def _step_ms(step: Any) -> int:
+    if isinstance(step, np.timedelta64):
+        step = step.astype("timedelta64[us]").item()
+    if not isinstance(step, timedelta) or step < MILLISECOND:
+        raise ParameterError(
+            "step", f"{step!r} is not allowed; give a timedelta of at least a millisecond"
+        )
+    return step // MILLISECOND
 
 
 def _empty() -> Result:

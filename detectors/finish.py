@@ -94,6 +94,7 @@ def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
     )
 
 
+@np.errstate(over="ignore")  # an infinite bound is one that nothing crosses
 def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
     """Clip the bands, then widen them to the floors."""
     expected, lower, upper = (

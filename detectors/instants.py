@@ -10,7 +10,7 @@ from detectors.errors import ParameterError
 from detectors.series import END_MS, FIRST_MS
 from detectors.wall_clock import DAY_MS, to_utc
 
-Instant = datetime | np.datetime64 | int
+Instant = datetime | np.datetime64 | int | str | date
 Moment = datetime | date
 """An aware UTC datetime, or a bare date that a time zone turns into its midnight."""
 
@@ -20,16 +20,19 @@ _PAIR = 'such as ["2026-11-08", "2026-11-10"]'
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def epoch_ms(name: str, value: Instant | None) -> int | None:
-    """Epoch milliseconds of an instant; a naive datetime is refused."""
+def epoch_ms(name: str, value: Instant | None, timezone: str) -> int | None:
+    """Epoch milliseconds of an instant, a bare date's midnight; naive datetimes are refused."""
     if value is None:
         return None
-    found = _any_ms(value)
+    if isinstance(value, str) or type(value) is date:
+        found: int | None = moment_ms(parse_moment(name, value), timezone)
+    else:
+        found = _any_ms(value)
     if found is None or not FIRST_MS <= found < END_MS:
         raise ParameterError(
             name,
-            f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC or epoch "
-            "milliseconds, between the years 1800 and 2500",
+            f"{value!r} is not an instant; give an aware datetime, a datetime64 in UTC, epoch "
+            "milliseconds, RFC 3339 text or a date, between the years 1800 and 2500",
         )
     return found
 
@@ -53,7 +56,12 @@ def moment_ms(moment: Moment, timezone: str) -> int:
 
 
 def parse_moment(name: str, value: Any) -> Moment:
-    """Read an aware datetime, RFC 3339 text with an offset, or a bare local date."""
+    """Read an aware datetime, RFC 3339 text with an offset, a bare local date, or an instant."""
+    if isinstance(value, np.datetime64 | int | np.integer):
+        found = _any_ms(value)
+        value = None
+        if found is not None and FIRST_MS <= found < END_MS:
+            value = _EPOCH + found * _MILLISECOND
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
@@ -77,11 +85,11 @@ def dump_moment(moment: Moment) -> str:
 
 def parse_ranges(name: str, value: Any) -> tuple[tuple[Moment, Moment], ...]:
     """Half-open time ranges [from, to)."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str) or not np.iterable(value):
         raise ParameterError(name, f"give a list of [from, to) pairs {_PAIR}")
     ranges = []
     for pair in value:
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
             raise ParameterError(name, f"{pair!r} is not a pair [from, to) {_PAIR}")
         start, end = (parse_moment(name, moment) for moment in pair)
         if moment_ms(start, "UTC") - moment_ms(end, "UTC") > DAY_MS:

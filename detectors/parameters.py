@@ -12,6 +12,8 @@ from datetime import timedelta
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from detectors.errors import ParameterError
 
 Fragment = Mapping[str, Any]
@@ -93,13 +95,24 @@ def parameters_of(detector: type[Any]) -> tuple[Field[Any], ...]:
 
 def plain(value: Any) -> Any:
     """Python's own number for a numpy scalar."""
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | np.timedelta64) or value is None:
         return value
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
         return float(value)
     return value.item() if type(value).__name__ == "bool" and hasattr(value, "item") else value
+
+
+def finite(value: Any) -> float | None:
+    """Give a number as a float; None for anything else, no number and too large ones included."""
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _types(schema: Fragment) -> tuple[str, ...]:
@@ -111,7 +124,7 @@ def _fits(value: Any, schema: Fragment) -> bool:
     if value is None:
         return "null" in _types(schema) or None in schema.get("enum", ())
     if "enum" in schema:
-        return value in schema["enum"]
+        return isinstance(value, str) and value in schema["enum"]
     if isinstance(value, bool):
         return "boolean" in _types(schema)
     if isinstance(value, int | float):
@@ -123,7 +136,7 @@ def _is_number(value: float, schema: Fragment) -> bool:
     wanted = "number" in _types(schema) or ("integer" in _types(schema) and isinstance(value, int))
     return (
         wanted
-        and math.isfinite(value)
+        and finite(value) is not None
         and value >= schema.get("minimum", -math.inf)
         and value <= schema.get("maximum", math.inf)
         and value > schema.get("exclusiveMinimum", -math.inf)
@@ -153,28 +166,33 @@ def describe(schema: Fragment) -> str:
 
 # Durations: a timedelta or a text such as "28d" is a length of time, a whole number counts steps.
 
+LONGEST = timedelta(days=36_525)  # sums of a few such lengths before any point are still dates
+_MOST_STEPS = 10_000_000
+
 LENGTH_SCHEMA: Fragment = {
     "anyOf": [
         {"type": "string", "pattern": _DURATION_PATTERN},
-        {"type": "integer", "minimum": 0},
+        {"type": "integer", "minimum": 0, "maximum": _MOST_STEPS},
     ]
 }
 OPTIONAL_LENGTH_SCHEMA: Fragment = {"anyOf": [*LENGTH_SCHEMA["anyOf"], {"type": "null"}]}
-_LENGTH_WORDS = 'a duration such as "28d", "24h" or "15min", or a whole number of steps'
+_LENGTH_WORDS = (
+    'a duration such as "28d", "24h" or "15min" up to '
+    f"{LONGEST.days}d, or a whole number of steps up to {_MOST_STEPS}"
+)
 
 Length = timedelta | int
 
 
 def parse_length(name: str, value: Any) -> Length:
     """Read a duration or a count of steps, neither of them negative."""
-    value = plain(value)
-    length: Length | None = None
-    if isinstance(value, timedelta) or (isinstance(value, int) and not isinstance(value, bool)):
-        length = value
-    elif isinstance(value, str):
-        length = _duration(value)
-    negative = length < timedelta() if isinstance(length, timedelta) else (length or 0) < 0
-    if length is None or negative:
+    length = _length(plain(value))
+    allowed = (
+        timedelta() <= length <= LONGEST
+        if isinstance(length, timedelta)
+        else length is not None and 0 <= length <= _MOST_STEPS
+    )
+    if length is None or not allowed:
         raise ParameterError(name, f"{value!r} is not allowed; give {_LENGTH_WORDS}")
     return length
 
@@ -194,6 +212,23 @@ def dump_length(length: Length) -> int | str:
     return f"{length / _UNITS['ms']}ms"
 
 
+def total(count: int, length: timedelta) -> timedelta:
+    """Multiply, up to `LONGEST`."""
+    return length * min(count, -(-LONGEST // length)) if length else length
+
+
+def _length(value: Any) -> Length | None:
+    if isinstance(value, np.timedelta64):
+        value = value.astype("timedelta64[us]").item()
+    if isinstance(value, str):
+        return _duration(value)
+    is_length = isinstance(value, timedelta | int) and not isinstance(value, bool)
+    return value if is_length else None
+
+
 def _duration(text: str) -> timedelta | None:
     match = _DURATION.fullmatch(text.strip())
-    return float(match[1]) * _UNITS[match[2]] if match else None
+    try:
+        return float(match[1]) * _UNITS[match[2]] if match else None
+    except OverflowError:
+        return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Series:
 
     Parameters
     ----------
-    times : array_like of datetime64 (UTC) or int64 epoch milliseconds, shape (n,)
+    times : array_like of datetime64 (UTC), int64 epoch milliseconds or aware datetime, shape (n,)
         When each point's interval starts. Finer units than milliseconds are cut off.
     values : array_like of float, shape (n,)
         One value per time.
@@ -94,6 +95,9 @@ def _epoch_ms(times: ArrayLike) -> Millis:
         return np.empty(array.shape, np.int64)
     if array.dtype.kind in "US":
         array = _parsed(array)
+    if array.dtype.kind == "O" and all(_is_aware(moment) for moment in array.flat):
+        array = np.array([moment.astimezone(UTC).replace(tzinfo=None) for moment in array.flat],
+                         "datetime64[us]").reshape(array.shape)  # fmt: skip
     if array.dtype.kind == "M":
         if bool(np.isnat(array).any()):
             raise SeriesError("a time is NaT; every point needs a time")
@@ -102,8 +106,13 @@ def _epoch_ms(times: ArrayLike) -> Millis:
     if array.dtype.kind in "iu":
         return np.ascontiguousarray(array, dtype=np.int64)
     raise SeriesError(
-        f"times must be datetime64 (UTC) or integer epoch milliseconds, got {array.dtype}"
+        "times must be datetime64 (UTC), integer epoch milliseconds or aware datetimes, "
+        f"got {array.dtype}"
     )
+
+
+def _is_aware(moment: Any) -> bool:
+    return isinstance(moment, datetime) and moment.tzinfo is not None
 
 
 def _parsed(texts: NDArray[Any]) -> NDArray[np.datetime64]:

@@ -11,7 +11,7 @@ from detectors.bands import Bands
 from detectors.detector import Detector
 from detectors.errors import ParameterError
 from detectors.frame import Frame
-from detectors.parameters import parameter, plain
+from detectors.parameters import finite, parameter
 from detectors.result import Codes
 from detectors.season import key_count, keys_of
 from detectors.series import Floats, Millis
@@ -56,12 +56,12 @@ def _parse_bound(name: str, value: Any) -> Bound | None:
 
 
 def _number(name: str, value: Any) -> float:
-    value = plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+    number = finite(value)
+    if number is None:
         raise ParameterError(
             name, f'{value!r} is not allowed; give a number or {{"warning": ..., "critical": ...}}'
         )
-    return float(value)
+    return number
 
 
 def _parse_season(name: str, value: Any) -> dict[str, dict[str, Bound | None]] | None:
@@ -182,6 +182,7 @@ class Threshold(Detector):
         given: dict[str, float] = bound if isinstance(bound, dict) else {self.severity: bound}
         return np.array([given.get(severity, np.nan) for severity in _SEVERITIES])
 
+    @np.errstate(over="ignore")  # scores of bounds near the largest number
     def bands(self, frame: Frame) -> Bands:
         """Look up the bounds of each judged slot; one column for all without a season."""
         ladders = self._ladders(frame.wall[frame.judged])

@@ -54,13 +54,15 @@ _SEASON_SCHEMA = {
         {"type": "integer", "minimum": 1, "maximum": 100},
     ]
 }
-_PRIOR_SCHEMA = {"type": "number", "exclusiveMinimum": 0}
+_PRIOR_SCHEMA = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
 
 
 def _parse_season(name: str, value: Any) -> SeasonSetting:
     order = plain(value)
-    if order == "auto" or isinstance(order, bool):
-        return order  # type: ignore[no-any-return]
+    if isinstance(order, bool):
+        return order
+    if isinstance(order, str) and order == "auto":
+        return "auto"
     if isinstance(order, int) and 1 <= order <= 100:
         return order
     raise ParameterError(
@@ -185,7 +187,7 @@ class Prophet(Detector):
     )
     mcmc_samples: int = parameter(
         0,
-        {"type": "integer", "minimum": 0},
+        {"type": "integer", "minimum": 0, "maximum": 100_000},
         "Draws of full Bayesian sampling by the prophet package instead of the best fit.",
     )
     cap: float | None = parameter(
@@ -263,7 +265,7 @@ class Prophet(Detector):
 
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """Return how much of a series before `start` the verdicts on [start, end) depend on."""
-        first_ms = epoch_ms("start", start)
+        first_ms = epoch_ms("start", start, self.timezone)
         assert first_ms is not None
         step_ms = step // MILLISECOND
         lead_ms = self.lead_in(Grid("ms", step_ms, 0, self.timezone)) * step_ms

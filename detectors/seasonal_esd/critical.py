@@ -7,6 +7,8 @@ from scipy.special import stdtrit
 
 from detectors.series import Floats
 
+_LARGEST = 1e150  # its square is still a number
+
 
 # 256 lengths in flight; a value costs about a microsecond, a series needs up to n / 2 of them.
 @lru_cache(maxsize=256)
@@ -38,7 +40,9 @@ def critical_values(n: int, steps: int, alpha: float, tails: int) -> Floats:
     freedom = left - 1
     enough = freedom > 0
     t = np.full(steps + 1, np.nan)
-    t[enough] = -stdtrit(freedom[enough], alpha / (tails * (left[enough] + 1)))
+    # Far below any alpha of use the quantile comes as infinity with the wrong sign.
+    quantiles = np.abs(stdtrit(freedom[enough], alpha / (tails * (left[enough] + 1))))
+    t[enough] = np.minimum(quantiles, _LARGEST)
     critical = np.full(steps + 1, np.nan)
     square = freedom + t * t
     critical[enough] = (t * left / np.sqrt(square * (left + 1)))[enough]

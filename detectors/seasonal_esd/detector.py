@@ -17,6 +17,7 @@ from detectors.parameters import (
     dump_length,
     parameter,
     parse_optional_length,
+    total,
 )
 from detectors.result import Result
 from detectors.seasonal_esd.chunks import with_spare_day
@@ -157,7 +158,8 @@ class SeasonalESD(Detector):
 
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """Ten periods and at least 28 days, counted back from `end`."""
-        start_ms, end_ms = epoch_ms("start", start), epoch_ms("end", end)
+        start_ms = epoch_ms("start", start, self.timezone)
+        end_ms = epoch_ms("end", end, self.timezone)
         assert start_ms is not None
         assert end_ms is not None
         period = self.period if self.period is not None else _inferred(step)
@@ -208,7 +210,7 @@ def _slots(length: Length, step: timedelta) -> int:
 
 
 def _duration(length: Length, step: timedelta) -> timedelta:
-    return length * step if isinstance(length, int) else length
+    return total(length, step) if isinstance(length, int) else length
 
 
 def _reading(series: Series) -> Series | DetectorError:

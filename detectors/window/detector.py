@@ -20,6 +20,7 @@ from detectors.parameters import (
     parameter,
     parse_length,
     parse_optional_length,
+    total,
 )
 from detectors.season import Season, key_count, keys_of
 from detectors.series import Floats, Millis
@@ -142,7 +143,9 @@ class Window(Detector):
         "Width in deviations; null: 3 for z, 3.5 for robust, 2 for quantile.",
     )
     p: float = parameter(
-        30.0, {"type": "number", "exclusiveMinimum": 0}, "Half-width of pct in percent."
+        30.0,
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
+        "Half-width of pct in percent.",
     )
     centre: Literal["mean", "median"] = parameter(
         "mean", {"type": "string", "enum": ["mean", "median"]}, "Centre of pct."
@@ -285,7 +288,7 @@ class Window(Detector):
         """Add up lead-in, window and, with a baseline by day, the day so far."""
         step_ms = step // _MILLISECOND
         window = self._window(step_ms)
-        length = window * step if isinstance(window, int) else window
+        length = total(window, step) if isinstance(window, int) else window
         by_day = self._stepping(step_ms) == "day"
         return super().history(start, end, step) + elapsed(length, step) + by_day * _DAY
 

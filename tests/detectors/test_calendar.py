@@ -63,14 +63,14 @@ def test_instants_of_any_kind_are_epoch_milliseconds(zone: timezone) -> None:
     moment = datetime(1970, 1, 2, tzinfo=UTC).astimezone(zone)
     values: list[Any] = [moment, np.datetime64("1970-01-02"), DAY_MS, np.int64(DAY_MS)]
     for value in values:
-        assert epoch_ms("start", value) == DAY_MS
-    assert epoch_ms("start", None) is None
+        assert epoch_ms("start", value, "UTC") == DAY_MS
+    assert epoch_ms("start", None, "UTC") is None
 
 
 @pytest.mark.parametrize(
     "value",
-    [datetime(2026, 1, 1), np.datetime64("NaT"), "2026-01-01", 1.5, True, 10**18],  # noqa: DTZ001
+    [datetime(2026, 1, 1), np.datetime64("NaT"), "2026-01-01T00:00:00", 1.5, True, 10**18],  # noqa: DTZ001
 )
 def test_what_is_no_instant_is_refused(value: Any) -> None:
     with pytest.raises(ParameterError, match="start"):
-        epoch_ms("start", value)
+        epoch_ms("start", value, "UTC")
