@@ -117,7 +117,8 @@ def _is_aware(moment: Any) -> bool:
 
 def _parsed(texts: NDArray[Any]) -> NDArray[np.datetime64]:
     try:
-        return texts.astype("datetime64[ms]")
+        # numpy reads an offset only with a warning, also the one that says UTC.
+        return np.char.rstrip(texts.astype(str), "Z").astype("datetime64[ms]")
     except ValueError as error:
         raise SeriesError(f"a time is not an ISO 8601 UTC time without offset: {error}") from error
 

@@ -16,6 +16,11 @@ def test_times_may_be_datetimes_or_epoch_milliseconds() -> None:
     assert by_name.times.dtype == np.dtype("datetime64[ms]")
 
 
+def test_texts_may_say_that_they_are_utc() -> None:
+    texts = ["1970-01-02T00:00:00Z", "1970-01-03", "1970-01-03T00:00:00.001"]
+    assert Series(texts, [1, 2, 3]).epoch_ms.tolist() == [86_400_000, 172_800_000, 172_800_001]
+
+
 def test_finer_times_are_cut_to_milliseconds_also_before_1970() -> None:
     times = np.array([-1, 1_999_999], "datetime64[ns]")
     assert Series(times, [1, 2]).epoch_ms.tolist() == [-1, 1]
