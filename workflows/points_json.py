@@ -90,7 +90,11 @@ class _Reader:
             for row, p in enumerate(points)
             if type(p) is not dict or not _REQUIRED <= p.keys() <= _FIELDS
         ]
-        self._errors.add([r for r in misshapen if points[r] is not UNREADABLE], "point", _SHAPE)
+        self._errors.add(
+            [r for r in misshapen if points[r] is not UNREADABLE],
+            "point",
+            lambda row: _misshapen(points[row]),
+        )
         refused = np.zeros(len(points), bool)
         refused[misshapen] = True
         sound = [p for p, bad in zip(points, refused, strict=True) if not bad]
@@ -159,6 +163,16 @@ class _Reader:
         refused |= ~absent & ~np.isfinite(numbers)
         self._errors.add(rows[refused], "value", VALUE_ALLOWED)
         return numbers, refused
+
+
+def _misshapen(point: Any) -> str:
+    """What is wrong with a point that is no object of its fields."""
+    if type(point) is not dict:
+        return f"is no object; {_SHAPE}"
+    unknown, missing = sorted(point.keys() - _FIELDS), sorted(_REQUIRED - point.keys())
+    said = [f"unknown field {name[:60]!r}" for name in unknown[:3]]
+    said += [f"{name!r} is missing" for name in missing]
+    return f"{', '.join(said)}; {_SHAPE}"
 
 
 def _doubles(values: Sequence[float | None]) -> Doubles:

@@ -62,6 +62,10 @@ def check_names(names: Sequence[str]) -> None:
         raise rejected(
             "", f"the header has one column with {separator!r} in it; columns end with commas"
         )
+    if not names:
+        raise rejected(
+            "", "there are no columns: time and value are needed, in CSV a line of names"
+        )
     for name, times in Counter(names).items():
         if times > 1:
             raise rejected(name, f"the column is there {times} times")
@@ -71,7 +75,7 @@ def check_names(names: Sequence[str]) -> None:
             )
     for name in ("time", "value"):
         if name not in names:
-            raise rejected(name, f"the column is missing; there are {', '.join(names) or 'none'}")
+            raise rejected(name, f"the column is missing; there are {', '.join(names)}")
 
 
 def _whole(table: pa.Table, name: str) -> pa.Array:

@@ -19,6 +19,10 @@ ALLOWED = (
     'allowed are RFC 3339 with an offset, "2026-11-08T00:00:00+09:00", and a local date, '
     '"2026-11-08"'
 )
+_COLUMNS = (
+    "allowed are columns of timestamps with a time zone, timestamp[ms, tz=UTC], of dates, and of "
+    "texts in RFC 3339 with an offset"
+)
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _NAIVE = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$"
@@ -46,11 +50,11 @@ def read_times(
         return _local_days(pc.fill_null(times.cast(pa.date32()), 0), timezone), absent
     if pa.types.is_timestamp(kind):
         if kind.tz is None:
-            raise rejected("time", f"the column's type {kind} has no time zone; {ALLOWED}")
+            raise rejected("time", f"the column's type {kind} has no time zone; {_COLUMNS}")
         return _milliseconds(times), absent
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _read_texts(times, timezone, errors, rows)
-    raise rejected("time", f"the column's type is {kind}; {ALLOWED}")
+    raise rejected("time", f"the column's type is {kind}; {_COLUMNS}")
 
 
 def _milliseconds(times: pa.Array) -> Longs:

@@ -8,10 +8,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from service.accept import AskedDetection
 from service.api.body import Body
 from service.api.label_query import Condition, conditions
+from service.api.problems import escape
 from service.api.source_body import Duration, as_list
 from service.errors import RequestError
 from service.ranges import AskedRange
 from storage.errors import InvalidError
+from storage.selector import LabelCondition
 from storage.source import SourceSpec
 
 
@@ -28,6 +30,12 @@ ChannelName = Annotated[str, Field(min_length=1, max_length=63)]
 Event = Literal["started", "anomaly", "withdrawn", "no_data", "succeeded", "partial", "failed"]
 
 _EVENTS_ON: list[Event] = ["anomaly", "withdrawn", "partial", "failed"]
+
+
+def _object(given: Any) -> Any:
+    if not isinstance(given, dict):
+        raise ValueError('allowed is an object with a type, such as {"type": "window"}')
+    return given
 
 
 class RangeBody(Body):
@@ -76,7 +84,7 @@ class DetectionBody(Body):
         min_length=1, max_length=1000, description="A name, a list, or globs with * and ?."
     )
     range: RangeBody
-    detector: dict[str, Any] = Field(
+    detector: Annotated[dict[str, Any], BeforeValidator(_object)] = Field(
         description="`type` and its parameters: see GET /v1/detectors."
     )
     rule: RuleName | None = Field(
@@ -98,10 +106,12 @@ class DetectionBody(Body):
 
 def asked(body: DetectionBody, sent: Mapping[str, Any], source: SourceSpec) -> AskedDetection:
     """The detection that a body asks for."""
-    try:
-        labels = conditions(body.labels)
-    except InvalidError as error:
-        raise RequestError(str(error), "/labels") from None
+    labels: dict[str, LabelCondition] = {}
+    for name, any_of in body.labels.items():
+        try:
+            labels |= conditions({name: any_of})
+        except InvalidError as error:
+            raise RequestError(str(error), f"/labels/{escape(name)}") from None
     return AskedDetection(
         source=source,
         metrics=tuple(dict.fromkeys(body.metric)),

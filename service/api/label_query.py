@@ -16,7 +16,16 @@ from storage.conditions import label_tests
 from storage.errors import InvalidError
 from storage.selector import LabelCondition
 
-Condition = Annotated[list[str] | None, BeforeValidator(as_list)]
+
+def _condition(given: Any) -> Any:
+    if given is not None and not isinstance(given, str | list):
+        raise ValueError(
+            "allowed are a string, a list of strings (any of), and null (no such label)"
+        )
+    return as_list(given)
+
+
+Condition = Annotated[list[str] | None, BeforeValidator(_condition)]
 _CONDITIONS: TypeAdapter[dict[str, list[str] | None]] = TypeAdapter(
     dict[str, Condition], config={"strict": True}
 )

@@ -66,6 +66,8 @@ _TITLES = {
     507: "No room is left",
 }
 _BUSY_RETRY_SECONDS = 5
+# Where the schema speaks of Python and the caller writes JSON.
+_WORDS = {"dict_type": "Input should be an object"}
 
 
 class FieldProblem(BaseModel):
@@ -173,7 +175,7 @@ def _schema_field(one: dict[str, Any], body: Any) -> FieldProblem:
         return FieldProblem(pointer=pointer, detail=f"allowed are {one['ctx']['expected_tags']}")
     return FieldProblem(
         pointer=pointer_to(path, body, one["type"] == "missing"),
-        detail=one["msg"].removeprefix("Value error, "),
+        detail=_WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, "),
     )
 
 

@@ -1,7 +1,10 @@
 """Bad input: one problem document that names the field and says what is allowed."""
 
+import io
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from service.auth.caller import VERBS
@@ -40,9 +43,19 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
     ("POST", D, detection("bad.source", metric=["a", 3]), 422, "/metric/1", "string"),
     ("POST", D, detection("bad.source", store="yes"), 422, "/store", "boolean"),
     ("POST", D, detection("bad.source", require_points="all"), 422, "/require_points", "'fail'"),
-    ("POST", D, detection("bad.source", labels={"region": 5}), 422, "/labels/region", "list"),
-    ("POST", D, detection("bad.source", labels={"region": []}), 422, "/labels", "empty list"),
-    ("POST", D, detection("bad.source", labels={"1x": "a"}), 422, "/labels", "label name"),
+    ("POST", D, detection("bad.source", labels={"region": 5}), 422, "/labels/region", "null"),
+    ("POST", D, detection("bad.source", labels=["a"]), 422, "/labels", "object"),
+    (
+        "POST",
+        D,
+        detection("bad.source", labels={"region": []}),
+        422,
+        "/labels/region",
+        "empty list",
+    ),
+    ("POST", D, detection("bad.source", labels={"1x": "a"}), 422, "/labels/1x", "label name"),
+    ("POST", D, detection("bad.source", detector="window"), 422, "/detector", '{"type":'),
+    ("POST", D, detection("bad.source", detector=None), 422, "/detector", '{"type":'),
     ("POST", D, detection("bad.source", rule="a\x00b"), 422, "/rule", "printable"),
     (
         "POST",
@@ -138,7 +151,7 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
         {"points": [POINT, _without(POINT, "time")]},
         422,
         "/points/1",
-        "",
+        "'time' is missing",
     ),
     (
         "POST",
@@ -156,7 +169,8 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
         "/points/0/labels",
         "",
     ),
-    ("POST", f"{S}/points", {"points": [{**POINT, "colour": 1}]}, 422, "/points/0", ""),
+    ("POST", f"{S}/points", {"points": [{**POINT, "colour": 1}]}, 422, "/points/0", "'colour'"),
+    ("POST", f"{S}/points", {"points": [5]}, 422, "/points/0", "no object"),
     (
         "POST",
         f"{S}/points",
@@ -253,6 +267,19 @@ def test_a_body_that_is_not_json_or_has_another_media_type_is_refused(idle: Hous
     assert "application/json" in form.json()["detail"]
     empty = idle.http.post(D)
     assert empty.status_code == 422
+
+
+def test_points_without_columns_or_times_are_refused_with_what_is_needed(idle: House) -> None:
+    path = "/v1/sources/bad.source/points"
+    empty = idle.http.post(path, content=b"", headers={"content-type": "text/csv"})
+    assert empty.status_code == 422
+    assert "time and value are needed" in empty.json()["detail"]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"time": [1_780_272_000_000], "value": [1.0]}), buffer)
+    media = {"content-type": "application/vnd.apache.parquet"}
+    answer = idle.http.post(path, content=buffer.getvalue(), headers=media)
+    assert answer.json()["errors"][0]["pointer"] == "/time"
+    assert "int64; allowed are columns of timestamps with a time zone" in answer.json()["detail"]
 
 
 def test_a_body_above_the_limit_is_refused(idle: House) -> None:
