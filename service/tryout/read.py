@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from service.tryout.commas import read_commas
+from service.tryout.encoding import check_utf8
 from service.tryout.errors import TryError
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
@@ -34,6 +35,7 @@ def _read(path: Path, shown: str) -> pa.Table:
     if name.endswith(PARQUET_ENDINGS):
         reader = "read_parquet(?)"
     elif name.endswith(CSV_ENDINGS):
+        check_utf8(path, shown)
         reader = f"read_csv(?, sample_size=-1, nullstr={_NO_VALUE})"
     else:
         allowed = " ".join((*CSV_ENDINGS, *PARQUET_ENDINGS))

@@ -1,7 +1,7 @@
 """``lupus-server try``: from a file to a table, a picture and a file of answers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
     except DetectorError as error:
         raise TryError(f"--detector: {error}") from error
     if as_json:
-        console.print_json(json.dumps(_as_json(findings, parameters)))
+        console.print_json(json.dumps(_as_json(findings, parameters, columns.said)))
     else:
         _show(findings, console, bool(step < DAY))
     if options.out:
@@ -118,7 +118,9 @@ def _duration(text: str) -> np.timedelta64:
     return np.timedelta64(timedelta(**{UNITS[unit]: int(amount)}), "ms")
 
 
-def _as_json(findings: list[Finding], parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(
+    findings: list[Finding], parameters: Mapping[str, Any], said: Sequence[str]
+) -> dict[str, Any]:
     def clean(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
 
@@ -139,4 +141,9 @@ def _as_json(findings: list[Finding], parameters: Mapping[str, Any]) -> dict[str
             }
             for i in finding.anomalies
         ]
-    return {"detector": dict(parameters), "series": len(findings), "anomalies": rows}
+    return {
+        "said": list(said),
+        "detector": dict(parameters),
+        "series": len(findings),
+        "anomalies": rows,
+    }

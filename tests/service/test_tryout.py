@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,11 +15,15 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 
+from detectors import Series
+from service.cli import main
+from service.tryout.choose import choose_detector
 from service.tryout.columns import assign_columns
 from service.tryout.errors import TryError
 from service.tryout.read import read_table
 from service.tryout.run import TryOptions, try_file
-from service.tryout.series import cut_series
+from service.tryout.series import NamedSeries, cut_series
+from tests.conftest import ROOT
 
 
 def _daily(days: int, drop_at: int | None) -> list[tuple[str, float]]:
@@ -207,6 +213,82 @@ def test_titles_of_pictures_are_plain_text(tmp_path: Path) -> None:
     out = tmp_path / "plain.png"
     _run(TryOptions(_written(tmp_path, "dt,region,v", rows), out=str(out)))
     assert out.stat().st_size > 1000
+
+
+def _by_model(tmp_path: Path, column: str, kinds: list[str]) -> str:
+    days = _daily(60, None)
+    rows = [f"{day},{kind},{v + i}" for i, kind in enumerate(kinds) for day, v in days]
+    return _written(tmp_path, f"dt,{column},ndcg", rows)
+
+
+@pytest.mark.parametrize("column", ["model_id", "id", "version", "modelId", "slot"])
+def test_whole_numbers_that_name_a_series_are_labels(tmp_path: Path, column: str) -> None:
+    text = _run(TryOptions(_by_model(tmp_path, column, ["3", "7"])))
+    assert "value is 'ndcg'\n" in text
+    assert f"series by '{column}'" in text
+    assert "120 rows, 2 series" in text
+    assert "repeat a time" not in text
+
+
+@pytest.mark.parametrize("column", ["bid", "clicks"])
+def test_whole_numbers_that_name_nothing_are_values(tmp_path: Path, column: str) -> None:
+    rows = [f"{day},{i % 3},{v}" for i, (day, v) in enumerate(_daily(60, None))]
+    path = _written(tmp_path, f"dt,{column},ndcg", rows)
+    assert f"value is '{column}', 'ndcg', each a metric" in _run(TryOptions(path))
+
+
+def test_rows_that_repeat_a_time_are_said_with_the_column_that_tells_them_apart(
+    tmp_path: Path,
+) -> None:
+    path = _by_model(tmp_path, "region", ["jp", "tw"])
+    given = TryOptions(path, by=())
+    said = "60 of 120 rows repeat a time of their series"
+    text = re.sub(r"\s+", " ", _run(given))
+    assert said in text
+    assert "--by region would tell them apart" in text
+    answer = json.loads(_run(given, as_json=True))
+    assert any(said in sentence for sentence in answer["said"])
+    assert "repeat" not in _run(TryOptions(path))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"), [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("latin-1", "Latin-1")]
+)
+def test_texts_that_are_not_utf8_are_refused_by_name(
+    tmp_path: Path, encoding: str, named: str
+) -> None:
+    path = tmp_path / "other.csv"
+    path.write_bytes("dt,région,v\n2026-01-01,à,1\n2026-01-02,à,2\n".encode(encoding))
+    with pytest.raises(TryError, match=f"is not UTF-8 but .*{named}.*iconv -f"):
+        _run(TryOptions(str(path)))
+
+
+def test_many_points_are_not_forecast_unless_asked() -> None:
+    days = np.arange(400) * 86_400_000
+    found = [NamedSeries("v", "v", {}, Series(days, np.ones(400)))] * 501
+    chosen, why = choose_detector(found)
+    assert chosen == {"type": "window"}
+    assert "200,400 points" in why
+    assert choose_detector(found[:500])[0] == {"type": "prophet"}
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [(None, 0), ("major", 1), ("critical", 1)])
+def test_a_script_gets_an_exit_code_and_standard_input_is_a_file(
+    metrics_csv: Path, fail_on: str | None, code: int
+) -> None:
+    command = [sys.executable, "-m", "service.cli", "try", "-", "--detector", "window", "--json"]
+    command += ["--fail-on", fail_on] if fail_on else []
+    done = subprocess.run(
+        command, input=metrics_csv.read_bytes(), capture_output=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == code, done.stderr
+    assert json.loads(done.stdout)["series"] == 2
+
+
+def test_a_calm_file_fails_nothing(tmp_path: Path) -> None:
+    rows = [f"{day},{1 + i % 2}" for i, (day, _) in enumerate(_daily(60, None))]
+    assert main(["try", _written(tmp_path, "dt,v", rows), "--fail-on", "warning"]) == 0
+    assert main(["try", _written(tmp_path, "dt,v", rows), "--fail-on", "much"]) == 64
 
 
 def test_times_of_no_calendar_are_refused_by_a_sentence(tmp_path: Path) -> None:
