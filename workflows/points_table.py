@@ -64,7 +64,7 @@ def check_names(names: Sequence[str]) -> None:
         )
     if not names:
         raise rejected(
-            "", "there are no columns: time and value are needed, in CSV a line of names"
+            "time", "there are no columns: time and value are needed, in CSV a line of names"
         )
     for name, times in Counter(names).items():
         if times > 1:
