@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -127,7 +128,8 @@ class LocalPool:
             ticket.future.cancel()  # it was asked while the try was being scheduled
 
     def _schedule(self, ticket: Ticket) -> None:
-        assert self._pool is not None
+        if self._pool is None:  # it does not start; it is tried again at the next tick
+            return
         try:
             future: StepFuture = self._pool.schedule(
                 work, args=[ticket.task], timeout=self._world.settings.task_timeout_seconds
@@ -164,16 +166,27 @@ class LocalPool:
             _stop(self._pool)
             for ticket in [t for t in self._open if t.future is not None and not t.future.done()]:
                 self._end(ticket, Lost("the process pool broke", _tail(ticket.task)))
+        self._pool = self._started()
+
+    def _started(self) -> ProcessPool | None:
+        """A new pool, or None where its processes cannot be made now (out of memory)."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["workflows.preload"])
-        self._pool = ProcessPool(
+        pool = ProcessPool(
             self.size,
             max_tasks=self._world.settings.max_tasks_per_worker,
             initializer=start_worker,
             context=context,
         )
-        if not self._pool.active:  # asking starts it
+        try:
+            if pool.active:  # asking starts it
+                return pool
+        except (BrokenProcessPool, OSError):
+            logger.exception("the process pool does not start")
+        else:
             logger.error("the process pool does not start")
+        _stop(pool)
+        return None
 
 
 def _drain(queue: "SimpleQueue[Ticket]") -> Iterator[Ticket]:

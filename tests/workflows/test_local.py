@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from pebble import ProcessPool
 
 from storage.errors import UnreachableError
 from storage.stores import open_stores
@@ -74,6 +76,32 @@ def test_a_killed_idle_worker_breaks_nothing(world: World) -> None:
         assert ended(launcher, "after").error == ""
     finally:
         launcher.close()
+
+
+class StillbornOnce(ProcessPool):
+    """Its fork server dies before the first worker is made, the first time."""
+
+    starts = 0
+
+    @property
+    def active(self) -> bool:
+        StillbornOnce.starts += 1
+        if StillbornOnce.starts == 1:
+            raise BrokenProcessPool
+        return bool(super().active)
+
+
+def test_a_pool_that_does_not_start_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.local_pool.ProcessPool", StillbornOnce)
+    launcher = launcher_of(world, ONE_PROCESS)
+    try:
+        launcher.launch(request("born", rule="born"), 1)
+        assert ended(launcher, "born").error == ""
+    finally:
+        launcher.close()
+    assert StillbornOnce.starts > 1
 
 
 def test_a_small_run_does_not_wait_for_a_large_one(world: World) -> None:
