@@ -51,8 +51,12 @@ class Connections:
         self._closed = False
         with system_errors(f"index folder {path.parent}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with self.translated():
-            prepare(self.get(), path.name)
+        try:
+            with self.translated():
+                prepare(self.get(), path.name)
+        except BaseException:
+            self.close()
+            raise
 
     def get(self) -> sqlite3.Connection:
         """This thread's connection, in autocommit."""

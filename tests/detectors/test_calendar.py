@@ -69,7 +69,7 @@ def test_instants_of_any_kind_are_epoch_milliseconds(zone: timezone) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [datetime(2026, 1, 1), np.datetime64("NaT"), "2026-01-01T00:00:00", 1.5, True, 10**18],  # noqa: DTZ001
+    [datetime(2026, 1, 1), np.datetime64("NaT", "ms"), "2026-01-01T00:00:00", 1.5, True, 10**18],  # noqa: DTZ001
 )
 def test_what_is_no_instant_is_refused(value: Any) -> None:
     with pytest.raises(ParameterError, match="start"):

@@ -135,8 +135,8 @@ def test_seasons_follow_the_wall_clock_across_a_change_of_the_clocks() -> None:
 
 
 def test_daily_midnights_across_a_change_of_the_clocks_are_no_gap() -> None:
-    utc = np.datetime64("2025-09-01", "h") + 24 * np.arange(120) - 2
-    utc[56:] += 1  # Berlin's midnights from 27 October on
+    utc = np.datetime64("2025-09-01", "h") + np.timedelta64(1, "h") * (24 * np.arange(120) - 2)
+    utc[56:] += np.timedelta64(1, "h")  # Berlin's midnights from 27 October on
     result = Prophet(timezone="Europe/Berlin").detect(Series(utc, weekly_noise(6, 120)), utc[100])
     assert len(result) == 20
     assert (result.reason == Reason.OK).all()
@@ -210,7 +210,9 @@ def test_an_empty_range_and_a_future_range_are_answered() -> None:
     series = daily(weekly_noise(1, 120))
     assert len(Prophet().detect(series, series.times[100], series.times[100])) == 0
     after = Prophet().detect(
-        series, series.times[-1] + 1, series.times[-1] + np.timedelta64(3, "D")
+        series,
+        series.times[-1] + np.timedelta64(1, "ms"),
+        series.times[-1] + np.timedelta64(3, "D"),
     )
     assert (after.reason == Reason.NO_DATA).all()
 

@@ -17,7 +17,7 @@ from detectors.parameters import parameters_of
 HUGE = 10**400
 VALUES: list[Any] = [
     None, True, "", "x", [], {}, object(), -1, 0, 1.5, HUGE, 10**30, float("nan"), 1e308, 1e-320,
-    np.timedelta64(1, "D"), np.timedelta64("NaT"), np.datetime64("2026-01-01"), np.array(5),
+    np.timedelta64(1, "D"), np.timedelta64("NaT", "ms"), np.datetime64("2026-01-01"), np.array(5),
     np.array([1, 2]), np.array(["a", "b"]), timedelta(2), timedelta.max, timedelta.min,
     date(2026, 1, 1), 1j, "9" * 30 + "d", "9" * 400 + "d", "99999999d", "10000000ms", [[1, 2]],
     [["2026-01-01"]], [["0001-01-01", "9999-12-31"]], [None], {"major": None}, {"major": HUGE},

@@ -51,7 +51,7 @@ def test_input_that_needs_no_change_is_not_copied() -> None:
         ([1.5], [1.0], "times must be"),
         ([10**18], [1.0], "between the years"),
         (["9999-12-31"], [1.0], "between the years"),
-        ([np.datetime64("NaT")], [1.0], "NaT"),
+        ([np.datetime64("NaT", "ms")], [1.0], "NaT"),
         (["yesterday"], [1.0], "ISO 8601"),
         ([1], ["one"], "values must be numbers"),
         ([1], [1 + 2j], "values must be numbers"),
