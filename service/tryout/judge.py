@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 
 from detectors import Result, detector_from_dict
-from detectors.result import Reason
 from service.tryout.series import NamedSeries
-
-# What requests give window and prophet too: a steady series that moves by less is no page.
-MIN_REL_CHANGE = 0.01
-FORGIVING = ("window", "prophet")
 
 
 @dataclass(frozen=True)
@@ -37,17 +32,7 @@ class Finding:
     @property
     def not_judged(self) -> int:
         """Rows without a verdict for lack of history or data."""
-        codes = (Reason.NO_DATA, Reason.INSUFFICIENT_HISTORY)
-        return int(np.isin(self.result.reason, [int(code) for code in codes]).sum())
-
-
-def with_defaults(parameters: Mapping[str, Any], timezone: str) -> dict[str, Any]:
-    """The detector's parameters as a request would have them."""
-    chosen = {"timezone": timezone, **parameters}
-    changes = {"min_rel_change", "min_abs_change"} & chosen.keys()
-    if chosen.get("type") in FORGIVING and not changes:
-        chosen["min_rel_change"] = MIN_REL_CHANGE
-    return chosen
+        return int((~self.result.judged).sum())
 
 
 def judge(

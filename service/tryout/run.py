@@ -11,14 +11,16 @@ import numpy as np
 from rich.console import Console
 
 from detectors.errors import DetectorError
+from service.accept_defaults import detector_with_defaults
 from service.tryout.choose import DAY, choose_detector, step_words
 from service.tryout.columns import assign_columns
 from service.tryout.errors import TryError
-from service.tryout.judge import Finding, judge, with_defaults
+from service.tryout.judge import Finding, judge
 from service.tryout.read import read_table
 from service.tryout.series import cut_series, median_step, span
 from service.tryout.terminal import direction_word, picture, severity_word, show_table, time_text
 from service.tryout.write import check_ending, write
+from storage.source import SourceSpec
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -58,8 +60,10 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
             f"{step_words(step)}, {period}"
         )
         console.print(f"[dim]detector:[/] [bold]{parameters['type']}[/], {why}")
+    source = SourceSpec(options.path, options.timezone)
+    complete = detector_with_defaults(parameters, (), (), source)  # as a request would have it
     try:
-        findings = judge(found, with_defaults(parameters, options.timezone), start)
+        findings = judge(found, complete, start)
     except DetectorError as error:
         raise TryError(f"--detector: {error}") from error
     if as_json:
