@@ -20,7 +20,7 @@ serve: $(RUN_READY)  ## keep a service running on 127.0.0.1:8700, data below .lu
 	@$(BIN)/lupus-server serve
 
 test: $(DEV_READY)  ## every test that needs no server (about 4 minutes on 2 cores)
-	@$(BIN)/pytest -n 2 --dist worksteal -q
+	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not real"
 
 check: lint types imports docs-check test  ## what CI runs: format, lint, types, import rules, docs, tests
 
@@ -47,7 +47,8 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 
 lock: | $(VENV)/bin/uv  ## resolve requirements/*.txt again (hashes, no hosts)
 	@$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
-	@$(LOCK) pyproject.toml requirements/build.in --extra prophet --group dev -o requirements/dev.txt
+	@$(LOCK) pyproject.toml requirements/build.in --extra all -o requirements/image.txt
+	@$(LOCK) pyproject.toml requirements/build.in --extra all --group dev -o requirements/dev.txt
 
 clean:  ## remove the environment and every cache (data in .lupus/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

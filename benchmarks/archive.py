@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.archive import POINT_SCHEMA
+from storage.connections import Connection
 from storage.selector import Selector
 from storage.settings import StorageSettings
 from storage.source import ExternalMapping, PartitionColumn, SourceSpec, TimeColumns
@@ -33,7 +34,7 @@ def settings(folder: Path) -> StorageSettings:
         archive=f"file://{folder}/archive",
         index=f"sqlite:///{folder}/index.db",
         objects=f"file://{folder}/objects",
-        connections=(("itself", f"file://{folder}/archive/points"),),
+        connections=(Connection("itself", f"file://{folder}/archive/points"),),
         threads=THREADS,
         memory_limit_mb=MEMORY_MB,
     )

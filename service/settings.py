@@ -16,6 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import SettingsError
 from service.settings_checks import (
+    ARCHIVES,
+    DATABASES,
+    INDEXES,
+    OBJECTS,
+    check_seen_by_pods,
     check_url,
     is_loopback,
     split_list,
@@ -23,7 +28,8 @@ from service.settings_checks import (
 )
 from storage.connections import read_connections
 from storage.errors import InvalidError
-from storage.settings import StorageSettings
+from storage.secret import Secret
+from storage.settings import ElasticsearchSettings, S3Settings, StorageSettings
 from workflows.settings import WorkflowSettings
 
 PREFIX = "LUPUS_"
@@ -48,26 +54,53 @@ class Settings(BaseSettings):
     )
     database: str = Field(
         "",
-        description="Runs, queue, outbox, channels, tokens: `sqlite:////absolute/file.db`. "
-        "Default: `lupus.db` in the data folder.",
+        description="Runs, queue, outbox, channels, tokens: `sqlite:////absolute/file.db` or "
+        "`postgresql+psycopg://user@host/name`. Default: `lupus.db` in the data folder.",
+    )
+    database_password: SecretStr | None = Field(
+        None, description="Password of the database's user."
     )
     archive: str = Field(
         "",
-        description="Long-term points and results: `file:///folder` of Parquet. "
+        description="Long-term points and results: Parquet in `file:///folder` or in "
+        "`s3://bucket/prefix`, or tables of a Hive server, `hive://host:10000/database`. "
         "Default: `archive` in the data folder.",
     )
     index: str = Field(
         "",
-        description="Search and charts: `sqlite:////absolute/file.db`, never the database's file. "
+        description="Search and charts: `sqlite:////absolute/file.db`, never the database's file, "
+        "or `https://elasticsearch:9200` (`?compat=8` for an 8.x server). "
         "Default: `index.db` in the data folder.",
     )
+    index_prefix: str = Field(
+        "lupus",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="How the names of our Elasticsearch indices begin.",
+    )
+    index_shards: int = Field(1, ge=1, le=64, description="Primary shards of a new index.")
+    index_replicas: int = Field(1, ge=0, le=8, description="Copies of a new index's shards.")
+    elasticsearch_api_key: SecretStr | None = Field(
+        None, description="API key of Elasticsearch, as it encodes it; or a user and a password."
+    )
+    elasticsearch_user: str = Field("", description="User at Elasticsearch.")
+    elasticsearch_password: SecretStr | None = Field(None, description="Password of that user.")
     objects: str = Field(
         "",
-        description="Staged payloads, plans, chunk results: `file:///folder`. "
-        "Default: `objects` in the data folder.",
+        description="Staged payloads, plans, chunk results: `file:///folder` or "
+        "`s3://bucket/prefix`. Default: `objects` in the data folder.",
     )
-    executor: str = Field(
-        "local", description="Who runs the steps: `local`, a pool of processes on this machine."
+    s3_endpoint: str = Field("", description="URL of the S3 server. Empty: AWS itself.")
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_access_key_id: str = Field(
+        "",
+        description="Access key. Empty: the identity that the environment, the pod or the machine "
+        "has (the `AWS_` variables, web identity, instance metadata).",
+    )
+    s3_secret_access_key: SecretStr | None = Field(None, description="Secret of the access key.")
+    executor: Literal["local", "argo", "auto"] = Field(
+        "local",
+        description="Who runs the steps: `local`, a pool of processes on this machine; `argo`, "
+        "pods of an Argo Workflow; `auto`, Argo for what is worth its pods.",
     )
 
     host: str = Field(
@@ -194,12 +227,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_impossible_mixes(self) -> Self:
-        check_url("LUPUS_DATABASE", self.database_url, {"sqlite": "sqlite:////absolute/file.db"})
-        check_url("LUPUS_ARCHIVE", self.archive_url, {"file": "file:///folder"})
-        check_url("LUPUS_INDEX", self.index_url, {"sqlite": "sqlite:////absolute/file.db"})
-        check_url("LUPUS_OBJECTS", self.objects_url, {"file": "file:///folder"})
+        check_url("LUPUS_DATABASE", self.database_url, DATABASES)
+        check_url("LUPUS_ARCHIVE", self.archive_url, ARCHIVES)
+        check_url("LUPUS_INDEX", self.index_url, INDEXES)
+        check_url("LUPUS_OBJECTS", self.objects_url, OBJECTS)
         if self.executor != "local":
-            raise ValueError(f"LUPUS_EXECUTOR is {self.executor!r}: this version knows only local")
+            check_seen_by_pods(self.archive_url, self.index_url, self.objects_url)
         if self.index_url == self.database_url:
             raise ValueError(
                 "LUPUS_INDEX and LUPUS_DATABASE name the same file: give the index its own, or "
@@ -252,6 +285,14 @@ class Settings(BaseSettings):
         """Whether the first points of an unknown source create it."""
         return self.loopback if self.auto_create_sources is None else self.auto_create_sources
 
+    def secret(self, name: str) -> Secret:
+        """A secret for a client that reads it again when its credentials are refused."""
+        path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+        if path:
+            return Secret(file=Path(path))
+        given = getattr(self, name)
+        return Secret(given.get_secret_value() if given else "")
+
     @cached_property
     def stores(self) -> StorageSettings:
         """What the storage room needs."""
@@ -263,6 +304,22 @@ class Settings(BaseSettings):
             scratch=self.scratch_folder,
             memory_limit_mb=self.duckdb_memory_mb,
             threads=self.duckdb_threads,
+            s3=S3Settings(
+                endpoint=self.s3_endpoint,
+                region=self.s3_region,
+                access_key_id=self.s3_access_key_id,
+                secret_access_key=self.secret("s3_secret_access_key"),
+                ca_bundle=self.ca_bundle,
+            ),
+            elasticsearch=ElasticsearchSettings(
+                api_key=self.secret("elasticsearch_api_key"),
+                user=self.elasticsearch_user,
+                password=self.secret("elasticsearch_password"),
+                prefix=self.index_prefix,
+                shards=self.index_shards,
+                replicas=self.index_replicas,
+                ca_bundle=self.ca_bundle,
+            ),
         )
 
     @cached_property

@@ -9,6 +9,22 @@ from urllib.parse import urlsplit
 _NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE", "LUPUS_IMAGE")
 _NOT_SETTINGS_PREFIXES = ("LUPUS_TEST_", "LUPUS_SERVERS_")
 
+DATABASES = {
+    "sqlite": "sqlite:////absolute/file.db",
+    "postgresql+psycopg": "postgresql+psycopg://user@host/name",
+}
+ARCHIVES = {
+    "file": "file:///folder",
+    "s3": "s3://bucket/prefix",
+    "hive": "hive://host:10000/database",
+}
+INDEXES = {
+    "sqlite": "sqlite:////absolute/file.db",
+    "https": "https://elasticsearch:9200",
+    "http": "http://elasticsearch:9200",
+}
+OBJECTS = {"file": "file:///folder", "s3": "s3://bucket/prefix"}
+
 
 def split_list(value: object) -> object:
     """``a, b`` as a list; anything else as it is."""
@@ -28,17 +44,42 @@ def is_loopback(host: str) -> bool:
 
 
 def check_url(name: str, url: str, known: Mapping[str, str]) -> None:
-    """Refuse an unknown scheme, a relative path and a password that stands in a URL."""
+    """Refuse an unknown scheme, a missing path or host, and a secret that stands in a URL.
+
+    ``known`` gives an example for each scheme: one with three slashes names something on this
+    machine, any other a host.
+    """
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     allowed = " or ".join(known.values())
     if scheme not in known:
         raise ValueError(
             f"{name} begins with {scheme or 'no scheme'}: this version knows {allowed}"
         )
-    if "@" in urlsplit(url).netloc:
+    parts = urlsplit(url)
+    if parts.password is not None or ("@" in parts.netloc and "user@" not in known[scheme]):
         raise ValueError(f"{name} holds a user or password: secrets never stand in URLs")
-    if not url[len(scheme) :].startswith(":///") or len(url) == len(scheme) + 4:
-        raise ValueError(f"{name} names no file or folder of this machine: write {allowed}")
+    if "///" in known[scheme]:
+        if not url[len(scheme) :].startswith(":///") or len(url) == len(scheme) + 4:
+            raise ValueError(
+                f"{name} names no file or folder of this machine: write {known[scheme]}"
+            )
+    elif not parts.hostname:
+        raise ValueError(f"{name} names no host: write {known[scheme]}")
+
+
+def check_seen_by_pods(archive: str, index: str, objects: str) -> None:
+    """Refuse stores of this machine when the steps run in pods, which cannot see them."""
+    for name, url, other in (
+        ("LUPUS_OBJECTS", objects, OBJECTS["s3"]),
+        ("LUPUS_ARCHIVE", archive, f"{ARCHIVES['hive']} or {ARCHIVES['s3']}"),
+        ("LUPUS_INDEX", index, INDEXES["https"]),
+    ):
+        scheme = url.partition("://")[0].lower()
+        if scheme in ("file", "sqlite"):
+            raise ValueError(
+                f"LUPUS_EXECUTOR needs stores that pods can reach, and {name} is on this machine "
+                f"({scheme}://): set it to {other}, or LUPUS_EXECUTOR=local"
+            )
 
 
 def unknown_names(environment: Mapping[str, str], known: set[str]) -> dict[str, str]:

@@ -1,7 +1,15 @@
-"""The named places that external sources may read: a TOML file, ``[warehouse]`` with its url."""
+"""The named places that external sources may read, from a TOML file; each is read-only.
+
+``[warehouse]`` has a ``url``: a folder (``file:///...``), Parquet on S3 (``s3://bucket/...``), or a
+Hive server (``hive://host:10000/database``) with the words of `storage.hive.options` below it. The
+name ``archive`` is kept for the archive's own Hive server, whose URL is LUPUS_ARCHIVE.
+"""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from storage.errors import InvalidError
 from storage.location import folder_of
@@ -9,8 +17,17 @@ from storage.location import folder_of
 SETTING = "LUPUS_CONNECTIONS_FILE"
 
 
-def read_connections(path: Path | None) -> tuple[tuple[str, str], ...]:
-    """Names and URLs of folders; without a file there are none.
+@dataclass(frozen=True)
+class Connection:
+    """A named place: where it is and, for a Hive server, how it is asked."""
+
+    name: str
+    url: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_connections(path: Path | None) -> tuple[Connection, ...]:
+    """The connections of a file; without a file there are none.
 
     Raises
     ------
@@ -36,5 +53,5 @@ def read_connections(path: Path | None) -> tuple[tuple[str, str], ...]:
             folder_of(f"[{name}]", url)
         except InvalidError as error:
             raise InvalidError(f"{SETTING}: {error}") from None
-        found.append((name, url))
+        found.append(Connection(name, url))
     return tuple(found)

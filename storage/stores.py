@@ -24,20 +24,22 @@ class Stores:
     objects: Objects
 
 
-def open_objects(url: str) -> Objects:
+def open_objects(settings: StorageSettings) -> Objects:
     """The objects of a ``file://`` URL; detect steps open nothing else."""
-    return FolderObjects(folder_of("objects", url))
+    return FolderObjects(folder_of("objects", settings.objects))
 
 
-def open_index(url: str) -> Index:
+def open_index(settings: StorageSettings) -> Index:
     """The index of a ``sqlite://`` URL."""
-    return SqliteIndex(database_file_of("index", url))
+    return SqliteIndex(database_file_of("index", settings.index))
 
 
 def open_archive(settings: StorageSettings) -> Archive:
     """The archive of a ``file://`` URL, and the named connections it may read besides."""
     engine = Engine(settings.memory_limit_mb, settings.threads, settings.scratch)
-    connections = {name: folder_of(f"connection {name}", url) for name, url in settings.connections}
+    connections = {
+        one.name: folder_of(f"connection {one.name}", one.url) for one in settings.connections
+    }
     return ParquetArchive(folder_of("archive", settings.archive), engine, connections)
 
 
@@ -45,8 +47,8 @@ def open_archive(settings: StorageSettings) -> Archive:
 def open_stores(settings: StorageSettings) -> Iterator[Stores]:
     """Open what the URLs name; an unknown scheme is refused with the ones that are known."""
     with ExitStack() as stack:
-        objects = open_objects(settings.objects)
-        index = open_index(settings.index)
+        objects = open_objects(settings)
+        index = open_index(settings)
         stack.callback(index.close)
         archive = open_archive(settings)
         stack.callback(archive.close)

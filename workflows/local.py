@@ -56,7 +56,7 @@ class LocalLauncher:
     def __init__(
         self, storage: StorageSettings, settings: WorkflowSettings, image: str = ""
     ) -> None:
-        self._objects: Objects = open_objects(storage.objects)
+        self._objects: Objects = open_objects(storage)
         self._pool = LocalPool(
             StepWorld(storage, settings, image), settings.processes or os.cpu_count() or 1
         )

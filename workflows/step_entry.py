@@ -16,9 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from storage.connections import read_connections
 from storage.errors import StorageError
-from storage.settings import StorageSettings
+from storage.settings import StorageSettings, settings_from, whole_number
 from storage.stores import Stores, open_objects, open_stores
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
@@ -100,7 +99,7 @@ def _run(call: StepCall, world: StepWorld) -> int:
     with ExitStack() as stack:
         stores: Stores | None = None
         if call.name == "detect":
-            objects = open_objects(world.storage.objects)
+            objects = open_objects(world.storage)
         else:
             stores = stack.enter_context(open_stores(world.storage))
             objects = stores.objects
@@ -144,7 +143,7 @@ def _keep(call: StepCall, world: StepWorld, error: Exception, log: tuple[str, ..
         log=log,
     )
     try:
-        objects = open_objects(world.storage.objects)
+        objects = open_objects(world.storage)
     except StorageError:  # perhaps just this is why the step failed: the exit code still tells
         logger.warning("the failure of %s could not be kept", call.name)
     else:
@@ -155,33 +154,19 @@ def settings_from_environment(
     environment: Mapping[str, str],
 ) -> tuple[StorageSettings, WorkflowSettings]:
     """Settings of a pod: the three stores, the connections of external sources and a few sizes."""
-    data = Path(environment.get("LUPUS_DATA") or ".lupus").absolute()
-    scratch = environment.get("LUPUS_SCRATCH")
-    connections = environment.get("LUPUS_CONNECTIONS_FILE")
-    storage = StorageSettings(
-        archive=environment.get("LUPUS_ARCHIVE") or f"file://{data}/archive",
-        index=environment.get("LUPUS_INDEX") or f"sqlite:///{data}/index.db",
-        objects=environment.get("LUPUS_OBJECTS") or f"file://{data}/objects",
-        connections=read_connections(Path(connections) if connections else None),
-        scratch=Path(scratch) if scratch else None,
-    )
+    storage = settings_from(environment)
     defaults = WorkflowSettings()
     settings = replace(
         defaults,
         executor=environment.get("LUPUS_EXECUTOR") or defaults.executor,
-        processes=_number(environment, "LUPUS_PROCESSES", defaults.processes),
-        chunk_seconds=_number(environment, "LUPUS_CHUNK_SECONDS", int(defaults.chunk_seconds)),
-        max_labels=_number(environment, "LUPUS_MAX_LABELS", defaults.max_labels),
-        max_label_length=_number(environment, "LUPUS_MAX_LABEL_LENGTH", defaults.max_label_length),
+        processes=whole_number(environment, "LUPUS_PROCESSES", defaults.processes),
+        chunk_seconds=whole_number(environment, "LUPUS_CHUNK_SECONDS", int(defaults.chunk_seconds)),
+        max_labels=whole_number(environment, "LUPUS_MAX_LABELS", defaults.max_labels),
+        max_label_length=whole_number(
+            environment, "LUPUS_MAX_LABEL_LENGTH", defaults.max_label_length
+        ),
     )
     return storage, settings
-
-
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name) or str(default)
-    if not text.isdecimal():
-        raise BadRequestError(f"{name} is {text!r}; allowed is a whole number")
-    return int(text)
 
 
 class _Stop:

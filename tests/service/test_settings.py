@@ -13,6 +13,7 @@ from service.cli import main
 from service.errors import SettingsError
 from service.generated_docs import stale_pages
 from service.settings import Settings, load_settings, misspelt
+from storage.connections import Connection
 from tests.conftest import ROOT
 
 
@@ -49,13 +50,18 @@ def test_every_field_has_a_help_text() -> None:
     ("given", "said"),
     [
         ({"database": "postgresql://host/db"}, "LUPUS_DATABASE begins with postgresql"),
-        ({"archive": "hive://host:10000/db"}, "file:///folder"),
-        ({"index": "https://host:9200"}, "LUPUS_INDEX begins with https"),
-        ({"objects": "s3://bucket"}, "LUPUS_OBJECTS begins with s3"),
+        ({"archive": "hdfs://host/db"}, "file:///folder"),
+        ({"archive": "hive://"}, "LUPUS_ARCHIVE names no host: write hive://host:10000/database"),
+        ({"index": "opensearch://host:9200"}, "LUPUS_INDEX begins with opensearch"),
+        ({"index": "https://me:password@host"}, "secrets never stand in URLs"),
+        ({"objects": "gopher://bucket"}, "LUPUS_OBJECTS begins with gopher"),
+        ({"database": "postgresql+psycopg://me:password@host/db"}, "secrets never stand in URLs"),
         ({"objects": "objects"}, "no scheme"),
         ({"archive": "file://user:password@host/x"}, "secrets never stand in URLs"),
         ({"archive": "file://host/x"}, "names no file or folder"),
-        ({"executor": "argo"}, "LUPUS_EXECUTOR is 'argo': this version knows only local"),
+        ({"executor": "nomad"}, "'local', 'argo' or 'auto'"),
+        ({"executor": "argo"}, "LUPUS_OBJECTS is on this machine (file://): set it to s3://"),
+        ({"executor": "auto", "objects": "s3://b"}, "LUPUS_ARCHIVE is on this machine"),
         ({"database": "sqlite:////x.db", "index": "sqlite:////x.db"}, "give the index its own"),
         ({"archive": "file:///x", "objects": "file:///x/"}, "the same folder"),
         ({"public_url": "lupus.example.com"}, "https://"),
@@ -105,7 +111,7 @@ def test_connections_are_named_folders(tmp_path: Path) -> None:
     file = tmp_path / "connections.toml"
     file.write_text('[warehouse]\nurl = "file:///data/warehouse"\n')
     settings = load_settings(connections_file=file)
-    assert settings.stores.connections == (("warehouse", "file:///data/warehouse"),)
+    assert settings.stores.connections == (Connection("warehouse", "file:///data/warehouse"),)
     file.write_text('[warehouse]\nurl = "hive://host"\n')
     with pytest.raises(SettingsError, match=r"FILE: the \[warehouse\] URL begins with hive"):
         load_settings(connections_file=file)
@@ -127,7 +133,7 @@ def test_the_command_line_says_the_sentence(
 ) -> None:
     monkeypatch.setenv("LUPUS_EXECUTOR", "argo")
     assert main(["migrate"]) == 78
-    assert "this version knows only local" in capsys.readouterr().err
+    assert "LUPUS_EXECUTOR needs stores that pods can reach" in capsys.readouterr().err
 
 
 def test_generated_pages_are_current() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storage.archive import Archive
+from storage.connections import Connection
 from storage.index import Index
 from storage.objects import Objects
 from storage.settings import StorageSettings
@@ -16,17 +17,17 @@ def settings(folder: Path) -> StorageSettings:
         archive=f"file://{folder}/archive",
         index=f"sqlite:///{folder}/index.db",
         objects=f"file://{folder}/objects",
-        connections=(("warehouse", f"file://{folder}/warehouse"),),
+        connections=(Connection("warehouse", f"file://{folder}/warehouse"),),
         scratch=folder / "scratch",
         memory_limit_mb=512,
     )
 
 
 OBJECTS: dict[str, Callable[[Path], Objects]] = {
-    "folder": lambda folder: open_objects(settings(folder).objects),
+    "folder": lambda folder: open_objects(settings(folder)),
 }
 INDEXES: dict[str, Callable[[Path], Index]] = {
-    "sqlite": lambda folder: open_index(settings(folder).index),
+    "sqlite": lambda folder: open_index(settings(folder)),
 }
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "parquet": lambda folder: open_archive(settings(folder)),

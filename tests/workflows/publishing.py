@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from storage.archive import POINT_SCHEMA
+from storage.connections import Connection
 from storage.index import Anomaly, AnomalyQuery
 from storage.series_key import SeriesKey
 from storage.source import SourceSpec
@@ -125,7 +126,8 @@ def document(anomaly: Anomaly, *beside: str) -> dict[str, Any]:
 @contextmanager
 def house_at(folder: Path, **settings: Any) -> Iterator[House]:
     storage = replace(
-        storage_settings(folder), connections=(("warehouse", f"file://{folder}/warehouse"),)
+        storage_settings(folder),
+        connections=(Connection("warehouse", f"file://{folder}/warehouse"),),
     )
     with open_stores(storage) as stores:
         clock = itertools.count(START)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import BusyError, NotFoundError
+from storage.connections import Connection
+from storage.errors import BusyError, InvalidError, NotFoundError
 from storage.folder import FolderObjects
 from tests.conftest import ROOT
 from tests.workflows.world import ONE_AT_A_TIME, World, storage_settings, write_daily
@@ -150,7 +151,7 @@ def test_settings_of_a_pod_come_from_its_environment(tmp_path: Path) -> None:
     )
     assert storage == storage_settings(tmp_path)
     assert (settings.processes, settings.executor) == (1, "argo")
-    with pytest.raises(BadRequestError, match="LUPUS_PROCESSES"):
+    with pytest.raises(InvalidError, match="LUPUS_PROCESSES"):
         settings_from_environment({"LUPUS_PROCESSES": "two"})
 
 
@@ -163,7 +164,7 @@ def test_a_pod_knows_connections_and_the_limits_of_labels(tmp_path: Path) -> Non
         "LUPUS_MAX_LABEL_LENGTH": "40",
     }
     storage, settings = settings_from_environment(given)
-    assert storage.connections == (("warehouse", "file:///data/warehouse"),)
+    assert storage.connections == (Connection("warehouse", "file:///data/warehouse"),)
     assert (settings.max_labels, settings.max_label_length) == (3, 40)
 
 
