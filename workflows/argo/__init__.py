@@ -1,0 +1,1 @@
+"""Argo Workflows carries out runs: each attempt is one workflow of pods."""
