@@ -16,3 +16,7 @@ class Selector:
     start_ms: int
     end_ms: int
     labels: Mapping[str, LabelCondition] = field(default_factory=dict)
+
+
+# The years 1900 to 2100: a probe asks for whatever is there.
+EVERYTHING = Selector(("*",), -2_208_988_800_000, 4_102_444_800_000)

@@ -5,11 +5,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from storage.archive import Archive
+from storage.connections import Connection
+from storage.external import ExternalTables
 from storage.folder import FolderObjects
 from storage.index import Index
 from storage.location import database_file_of, folder_of
 from storage.objects import Objects
 from storage.parquet.archive import ParquetArchive
+from storage.parquet.connection import ParquetTables
 from storage.parquet.engine import Engine
 from storage.settings import StorageSettings
 from storage.sqlite.index import SqliteIndex
@@ -37,10 +40,18 @@ def open_index(settings: StorageSettings) -> Index:
 def open_archive(settings: StorageSettings) -> Archive:
     """The archive of a ``file://`` URL, and the named connections it may read besides."""
     engine = Engine(settings.memory_limit_mb, settings.threads, settings.scratch)
-    connections = {
-        one.name: folder_of(f"connection {one.name}", one.url) for one in settings.connections
-    }
-    return ParquetArchive(folder_of("archive", settings.archive), engine, connections)
+    return ParquetArchive(
+        folder_of("archive", settings.archive), engine, open_connections(settings, engine)
+    )
+
+
+def open_connections(settings: StorageSettings, engine: Engine) -> dict[str, ExternalTables]:
+    """The named connections, which any archive may read; nothing is connected before it is used."""
+    return {one.name: _open_connection(one, engine) for one in settings.connections}
+
+
+def _open_connection(connection: Connection, engine: Engine) -> ExternalTables:
+    return ParquetTables(folder_of(f"connection {connection.name}", connection.url), engine)
 
 
 @contextmanager

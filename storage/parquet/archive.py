@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from storage.archive import Scan, SourceProbe
-from storage.errors import StorageError
-from storage.parquet import external, layout, managed, write
+from storage.errors import InvalidError, StorageError
+from storage.external import Connections, tables_of
+from storage.parquet import layout, managed, write
 from storage.parquet.compaction import GRACE_SECONDS, compact_partition
 from storage.parquet.engine import Engine
 from storage.parquet.layout import Kind
-from storage.parquet.probe import probe
 from storage.parquet.results import read_results
 from storage.selector import Selector
 from storage.series_key import SeriesKey
@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 
 
 class ParquetArchive:
-    """Long-term points and results below one folder; external tables below named folders."""
+    """Long-term points and results below one folder; external tables by their connection."""
 
-    def __init__(self, root: Path, engine: Engine, connections: dict[str, Path]) -> None:
+    def __init__(self, root: Path, engine: Engine, connections: Connections) -> None:
         self._root = root
         self._engine = engine
         self._connections = connections
@@ -43,13 +43,13 @@ class ParquetArchive:
     def scan(self, source: SourceSpec, selector: Selector) -> Scan:
         """Read the selected series once, ordered, newest versions only."""
         if not source.managed:
-            return external.scan(self._engine, self._connections, source, selector)
+            return tables_of(self._connections, source).scan(source, selector)
         return managed.scan(self._engine, self._root, source.name, selector)
 
     def series(self, source: SourceSpec, selector: Selector) -> Sequence[SeriesKey]:
         """The series that have a point in the range."""
         if not source.managed:
-            return external.series(self._engine, self._connections, source, selector)
+            return tables_of(self._connections, source).series(source, selector)
         return managed.series(self._engine, self._root, source.name, selector)
 
     def write_results(self, source: str, run: str, results: pa.Table) -> int:
@@ -63,7 +63,9 @@ class ParquetArchive:
 
     def probe(self, source: SourceSpec) -> SourceProbe:
         """Check an external mapping against its table; the SQL, partitions and five points."""
-        return probe(self._engine, self._connections, source)
+        if source.managed:
+            raise InvalidError(f"source {source.name}: is managed, there is no table to probe")
+        return tables_of(self._connections, source).probe(source)
 
     def compact(self, source: str) -> int:
         """Fold partitions of more than 16 files; returns files removed from reading."""
@@ -94,5 +96,7 @@ class ParquetArchive:
                     shutil.rmtree(purged, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the engine."""
+        """Close the connections, then the engine that may serve them."""
+        for connection in self._connections.values():
+            connection.close()
         self._engine.close()

@@ -2,17 +2,15 @@
 
 # ruff: noqa: S608 - file and column names are escaped, table names are our own
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from storage.archive import SCAN_SCHEMA, DuplicateCount, Scan
-from storage.errors import InvalidError
 from storage.local_time import LocalTime
 from storage.parquet.engine import Engine, files_argument
 from storage.parquet.managed import keep, stream
@@ -21,6 +19,7 @@ from storage.parquet.tables import TableFile, pruned, table_files, table_folder
 from storage.selector import Selector
 from storage.series_key import SeriesKey
 from storage.source import ExternalMapping, SourceSpec
+from storage.spelling import Numbered, groups_of, numbered
 from storage.sql.dialect import DUCKDB
 from storage.sql.mapping import Type, check_columns, check_mapping, type_of
 from storage.sql.matching import name
@@ -42,11 +41,6 @@ class Table:
         """The files to read."""
         return [file.path for file in self.files]
 
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The columns of a points query that together name a series."""
-        return ("metric", *(f"label_{column}" for column in self.mapping.label_columns))
-
     def query(self, selector: Selector) -> exp.Select:
         """The selected points."""
         return points_query(
@@ -54,14 +48,12 @@ class Table:
         )
 
 
-def open_table(
-    engine: Engine, connections: Mapping[str, Path], source: SourceSpec, selector: Selector
-) -> Table:
-    """Find and check the table of an external source."""
+def open_table(engine: Engine, root: Path, source: SourceSpec, selector: Selector) -> Table:
+    """Find and check the table of an external source below its connection's folder."""
     mapping = source.mapping
     assert mapping is not None
     check_mapping(mapping)
-    folder = table_folder(connections, mapping)
+    folder = table_folder(root, mapping)
     files = table_files(folder, mapping)
     local = LocalTime(source.timezone, selector.start_ms, selector.end_ms)
     kept = tuple(pruned(files, mapping, selector, local))
@@ -70,20 +62,19 @@ def open_table(
     return Table(source, mapping, kept, columns, local)
 
 
-def scan(
-    engine: Engine, connections: Mapping[str, Path], source: SourceSpec, selector: Selector
-) -> Scan:
+def scan(engine: Engine, root: Path, source: SourceSpec, selector: Selector) -> Scan:
     """Read the selected series once, ordered, duplicates resolved and counted."""
-    return scan_table(engine, open_table(engine, connections, source, selector), selector)
+    return scan_table(engine, open_table(engine, root, source, selector), selector)
 
 
 def scan_table(engine: Engine, table: Table, selector: Selector) -> Scan:
     """Read the selected series of an opened table."""
-    spellings, keys, counts = _series(engine, table, selector)
+    found = _series(engine, table, selector)
     duplicates = DuplicateCount()
-    if not keys:
+    if found is None or not found.keys:
         return Scan((), (), iter(()), duplicates)
-    same = [exp.EQ(this=name(group, "p"), expression=name(group, "k")) for group in table.groups]
+    groups = groups_of(table.mapping)
+    same = [exp.EQ(this=name(group, "p"), expression=name(group, "k")) for group in groups]
     points = table.query(selector)
     query = (
         exp.select(name("number", "k"), name("ts", "p"), name("value", "p"))
@@ -95,19 +86,19 @@ def scan_table(engine: Engine, table: Table, selector: Selector) -> Scan:
 
     def prepare(cursor: duckdb.DuckDBPyConnection) -> None:
         view(cursor, table.files)
-        keep(cursor, "keys", spellings)
+        keep(cursor, "keys", found.spellings)
 
     rows = stream(engine, table.paths, prepare, query.sql(dialect="duckdb"))
     batches = newest(_in_utc(rows, table), ("number", "ts"), duplicates)
-    return Scan(keys, counts, batches, duplicates)
+    return Scan(found.keys, found.counts, batches, duplicates)
 
 
 def series(
-    engine: Engine, connections: Mapping[str, Path], source: SourceSpec, selector: Selector
-) -> list[SeriesKey]:
+    engine: Engine, root: Path, source: SourceSpec, selector: Selector
+) -> Sequence[SeriesKey]:
     """The series that have a point in the range."""
-    table = open_table(engine, connections, source, selector)
-    return list(_series(engine, table, selector)[1])
+    found = _series(engine, open_table(engine, root, source, selector), selector)
+    return () if found is None else found.keys
 
 
 def view(cursor: duckdb.DuckDBPyConnection, files: Iterable[TableFile]) -> None:
@@ -137,13 +128,11 @@ def _described(engine: Engine, files: tuple[TableFile, ...]) -> dict[str, Type]:
     return {row[0]: type_of(row[1]) for row in rows}
 
 
-def _series(
-    engine: Engine, table: Table, selector: Selector
-) -> tuple[pa.Table, tuple[SeriesKey, ...], tuple[int, ...]]:
-    """How each series is spelled in the table with its number; the series; their rows."""
+def _series(engine: Engine, table: Table, selector: Selector) -> Numbered | None:
+    """The series with their spellings; None without a file to read."""
     if not table.files:
-        return pa.table({}), (), ()
-    groups = [name(group) for group in table.groups]
+        return None
+    groups = [name(group) for group in groups_of(table.mapping)]
     query = (
         exp.select(*groups, exp.alias_(exp.Count(this=exp.Star()), "rows", quoted=True))
         .from_(table.query(selector).subquery("p"))
@@ -152,22 +141,7 @@ def _series(
     with engine.cursor(table.paths) as cursor:
         view(cursor, table.files)
         found = cursor.sql(query.sql(dialect="duckdb")).to_arrow_table()
-    spelled = [_key(table, row) for row in found.select(list(table.groups)).to_pylist()]
-    keys = sorted(set(spelled), key=lambda key: (key.metric, key.id))
-    number_of = {key: number for number, key in enumerate(keys)}
-    numbers = [number_of[key] for key in spelled]
-    counts = np.zeros(len(keys), np.int64)
-    np.add.at(counts, numbers, found["rows"].to_numpy())
-    numbered = found.drop_columns(["rows"]).append_column("number", pa.array(numbers, pa.int32()))
-    return numbered, tuple(keys), tuple(counts.tolist())
-
-
-def _key(table: Table, row: Mapping[str, str]) -> SeriesKey:
-    labels = {column: row[f"label_{column}"] for column in table.mapping.label_columns}
-    try:
-        return SeriesKey.of(table.source.name, row["metric"], labels)
-    except InvalidError as error:
-        raise InvalidError(f"table {table.mapping.table}: {error}") from None
+    return numbered(table.source, found)
 
 
 def _in_utc(batches: Iterator[pa.RecordBatch], table: Table) -> Iterator[pa.RecordBatch]:

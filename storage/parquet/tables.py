@@ -31,12 +31,8 @@ class TableFile:
         return "/".join(f"{column}={value}" for column, value in self.partition.items())
 
 
-def table_folder(connections: Mapping[str, Path], mapping: ExternalMapping) -> Path:
+def table_folder(root: Path, mapping: ExternalMapping) -> Path:
     """The folder of a mapping's table, which must lie inside its connection's."""
-    root = connections.get(mapping.connection)
-    if root is None:
-        known = ", ".join(sorted(connections)) or "none"
-        raise NotFoundError(f"connection {mapping.connection!r}: is not known; known are: {known}")
     with system_errors(f"table {mapping.table}"):
         folder, inside = (root / mapping.table).resolve(), root.resolve()
     if folder == inside or not folder.is_relative_to(inside):
