@@ -1,0 +1,55 @@
+"""The test bucket: settings for it, and prefixes that are removed at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+
+from storage.s3.store import open_store
+from storage.secret import Secret
+from storage.settings import S3Settings
+from tests.real import own_name, server
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where a test may write: a bucket of the real server below a prefix of its own."""
+
+    url: str
+    s3: S3Settings
+
+    def through(self, endpoint: str) -> S3Settings:
+        """The same, by way of a proxy."""
+        return replace(self.s3, endpoint=endpoint)
+
+
+def real_bucket(prefix: str = "") -> Bucket:
+    """The bucket of LUPUS_TEST_S3_URL below a prefix."""
+    parts = urlsplit(server("LUPUS_TEST_S3_URL"))
+    settings = S3Settings(
+        endpoint=f"{parts.scheme}://{parts.hostname}:{parts.port}",
+        access_key_id=parts.username or "",
+        secret_access_key=Secret(parts.password or ""),
+    )
+    return Bucket(f"s3://{parts.path.strip('/')}/{prefix or own_name()}", settings)
+
+
+@contextmanager
+def own_bucket() -> Iterator[Bucket]:
+    """A prefix that is empty at the start and gone at the end."""
+    bucket = real_bucket()
+    try:
+        yield bucket
+    finally:
+        store = open_store(bucket.url, bucket.s3)
+        for batch in obstore.list(store):
+            obstore.delete(store, [entry["path"] for entry in batch])
+
+
+def with_secret(settings: S3Settings, path: Path, secret: str) -> S3Settings:
+    """The same settings with the secret in a file."""
+    path.write_text(secret)
+    return replace(settings, secret_access_key=Secret(file=path))
