@@ -196,6 +196,7 @@ def _enqueue(
     limits: Limits,
     key: RequestKey | None,
 ) -> Run:
+    generation = next_generation(tx, now_ms)  # first: accepting goes one by one from here on
     active = count_active(tx, run.source)
     if active >= limits.max_runs_in_flight:
         raise LimitError(
@@ -203,7 +204,6 @@ def _enqueue(
             f"{limits.max_runs_in_flight}: try again later",
             _RETRY_AFTER_SECONDS,
         )
-    generation = next_generation(tx, now_ms)
     numbered = replace(
         run,
         generation=generation,

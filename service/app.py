@@ -67,7 +67,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
                 f"{folder} cannot be made: {error.strerror}; set LUPUS_DATA (and LUPUS_SCRATCH) to "
                 "a folder that this user may write"
             ) from None
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_access)
     try:
         if revision := upgrade(database):
             _log.info("database_migrated", revision=revision)

@@ -33,7 +33,7 @@ def cancel_run(database: Database, objects: Objects, run_id: str, caller: str, n
 def _cancel_waiting(database: Database, run_id: str, caller: str, now_ms: int) -> Run | None:
     """The run when nothing is left to do; None when its commits must say so."""
     with database.write() as tx:
-        run = _existing(get_run(tx, run_id), run_id)
+        run = _existing(get_run(tx, run_id, hold=True), run_id)
         if run.state == "cancelled":
             return run
         if run.ended:

@@ -14,7 +14,7 @@ def open_for_commands() -> Iterator[tuple[Database, Clock]]:
     """The database of the settings, made when it is not there."""
     settings = load_settings()
     settings.folder.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_access)
     try:
         upgrade(database)
         yield database, SystemClock()

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.database.access import Access
 from service.errors import SettingsError
 from service.settings_checks import (
     ARCHIVES,
@@ -59,6 +60,13 @@ class Settings(BaseSettings):
     )
     database_password: SecretStr | None = Field(
         None, description="Password of the database's user."
+    )
+    database_connections: int = Field(
+        16,
+        ge=2,
+        le=500,
+        description="Most connections to PostgreSQL that one process opens. All processes together "
+        "must stay below the server's `max_connections`.",
     )
     archive: str = Field(
         "",
@@ -258,6 +266,15 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.folder / 'lupus.db'}"
+
+    @property
+    def database_access(self) -> Access:
+        """How the database is reached, besides its URL."""
+        return Access(
+            password=self.secret("database_password"),
+            ca_bundle=self.ca_bundle,
+            connections=self.database_connections,
+        )
 
     @property
     def archive_url(self) -> str:

@@ -46,7 +46,7 @@ def migrate(as_json: AsJson = False) -> None:
 
     settings = load_settings()
     settings.folder.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_access)
     try:
         revision = upgrade(database)
     finally:

@@ -1,23 +1,25 @@
 """Counters: numbers that only grow, also when the clock steps back or a backup is restored."""
 
-from sqlalchemy import Connection, case, insert, update
+from sqlalchemy import Connection, case, update
 
 from service.database import tables
+from service.database.inserts import insert_new
 
 _T = tables.counters
 
 
 def next_value(tx: Connection, name: str, at_least: int = 1) -> int:
-    """max(last + 1, at_least), allocated in this transaction."""
+    """max(last + 1, at_least), allocated in this transaction.
+
+    Others wait for its end: numbers become visible in their order.
+    """
     following = _T.c.value + 1
     raised = case((following > at_least, following), else_=at_least)
-    row = tx.execute(
-        update(_T).where(_T.c.name == name).values(value=raised).returning(_T.c.value)
-    ).one_or_none()
-    if row is None:
-        tx.execute(insert(_T).values(name=name, value=at_least))
+    raising = update(_T).where(_T.c.name == name).values(value=raised).returning(_T.c.value)
+    row = tx.execute(raising).one_or_none()
+    if row is None and insert_new(tx, _T, name=name, value=at_least):
         return at_least
-    return int(row.value)
+    return int((row or tx.execute(raising).one()).value)
 
 
 def next_sequence(tx: Connection, now_ms: int) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from service.clock import DAY_MS
 from service.database import tables
+from service.database.locks import lock
 from service.errors import KeyReusedError
 
 _T = tables.idempotency
@@ -23,7 +24,11 @@ class RequestKey:
 
 
 def find_replay(tx: Connection, key: RequestKey, now_ms: int) -> str | None:
-    """The id that an earlier request with this key made; KeyReusedError when its body differs."""
+    """The id that an earlier request with this key made; KeyReusedError when its body differs.
+
+    A twin that is being accepted is waited for.
+    """
+    lock(tx, f"key {key.caller} {key.route} {key.key}")
     row = tx.execute(select(_T).where(*_same(key))).one_or_none()
     if row is None or row.created_ms < now_ms - LIFE_MS:
         return None

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from service.database.engine import Database
+from service.database.locks import lock
 from service.errors import NewerDatabaseError, OlderDatabaseError
 
 _log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ def upgrade(database: Database) -> str | None:
     Two processes may call it at once: the second waits and finds nothing to do.
     """
     with database.write() as tx:
+        _wait_for_others(tx)
         current, head = _revisions(tx, database)
         if current == head:
             return None
@@ -30,6 +32,17 @@ def upgrade(database: Database) -> str | None:
         command.upgrade(config, "head")
         _log.info("database migrated from %s to %s", current or "nothing", head)
         return head
+
+
+def _wait_for_others(tx: Connection) -> None:
+    if tx.dialect.name != "postgresql":
+        return
+    # Until now nothing is locked, so waiting long harms nobody; a table is waited for briefly,
+    # because whoever comes after waits behind us.
+    tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    tx.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    lock(tx, "migrations")
+    tx.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
 
 
 def check_revision(database: Database) -> None:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     or_,
     select,
     update,
@@ -28,6 +27,7 @@ from sqlalchemy import (
 from service.clock import SECOND_MS
 from service.database import tables
 from service.database.bell import ring_after
+from service.database.inserts import insert_new
 from service.errors import LeaseLostError
 from service.identifier import new_id
 
@@ -89,26 +89,27 @@ def add_job(tx: Connection, job: NewJob, now_ms: int, run_at_ms: int | None = No
     }
     ring_after(tx)
     same = _T.c.dedupe_key == job.dedupe_key
-    state = tx.execute(select(_T.c.state).where(same)).scalar_one_or_none()
-    if state in LIVE:
-        return False
-    if state is not None:
-        tx.execute(update(_T).where(same).values(**values))
-        return True
-    tx.execute(
-        insert(_T).values(
-            **values,
-            id=new_id(now_ms),
-            dedupe_key=job.dedupe_key,
-            kind=job.kind,
-            source=job.source,
-            lane=job.lane,
-            lane_number=job.lane_number,
-            attempts=0,
-            created_ms=now_ms,
-        )
-    )
-    return True
+    new = {
+        "id": new_id(now_ms),
+        "dedupe_key": job.dedupe_key,
+        "kind": job.kind,
+        "source": job.source,
+        "lane": job.lane,
+        "lane_number": job.lane_number,
+        "attempts": 0,
+        "created_ms": now_ms,
+    }
+    while True:
+        # A tick that is just ending this job is waited for: then it has ended.
+        found = select(_T.c.state).where(same).with_for_update()
+        state = tx.execute(found).scalar_one_or_none()
+        if state in LIVE:
+            return False
+        if state is not None:
+            tx.execute(update(_T).where(same).values(**values))
+            return True
+        if insert_new(tx, _T, **new, **values):
+            return True
 
 
 def lease(
@@ -144,7 +145,7 @@ def lease(
             _T.c.id,
         )
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=_T)
     )
     id_ = tx.execute(query).scalar_one_or_none()
     return None if id_ is None else _take(tx, leaser, _T.c.id == id_, now_ms, lease_ms)

@@ -65,9 +65,10 @@ def insert_run(tx: Connection, run: Run) -> None:
     tx.execute(insert(_T).values(**vars(run)))
 
 
-def get_run(tx: Connection, id_: str) -> Run | None:
-    """One by id."""
-    row = tx.execute(select(_T).where(_T.c.id == id_)).one_or_none()
+def get_run(tx: Connection, id_: str, hold: bool = False) -> Run | None:
+    """One by id; with ``hold`` nobody else changes it until this transaction ends."""
+    query = select(_T).where(_T.c.id == id_)
+    row = tx.execute(query.with_for_update() if hold else query).one_or_none()
     return None if row is None else Run(**row._asdict())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from service.database import tables
+from service.database.locks import lock
 from service.errors import ConflictError
 
 _T = tables.sources
@@ -29,6 +30,7 @@ def put_source(
     tx: Connection, name: str, kind: str, timezone: str, body: Mapping[str, Any], now_ms: int
 ) -> bool:
     """Create (True) or replace (False); a deleted source keeps its name."""
+    lock(tx, f"source {name}")
     found = tx.execute(select(_T).where(_T.c.name == name)).one_or_none()
     if found is None:
         tx.execute(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from service.clock import DAY_MS
 from service.database.channels import Channel, get_channel, put_channel
+from service.database.locks import lock
 from service.notifications.egress import check_url
 from service.notifications.outbox import release_held
 from service.notifications.signing import check_secret, new_secret
@@ -61,6 +62,7 @@ def save_webhook(
 ) -> SavedChannel:
     """Create or replace a webhook; a channel that was disabled is tried again."""
     check_url(given.url)
+    lock(tx, f"channel {given.name}")
     old = get_channel(tx, given.name)
     secrets_, shown = _secrets(box, old, given, now_ms)
     channel = Channel(

@@ -72,8 +72,11 @@ class Worker:
         deadline = time.monotonic() + self._parts.settings.drain_seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        with self._parts.database.write() as tx:
-            release_held(tx, self._parts.holder, self._parts.clock.now_ms())
+        try:
+            with self._parts.database.write() as tx:
+                release_held(tx, self._parts.holder, self._parts.clock.now_ms())
+        except DatabaseError as error:
+            logger.warning("what was carried is not released, others will take it: %s", error)
 
     def _work(self, name: str, kinds: Collection[str]) -> None:
         leaser = Leaser(f"{self._identity}/{name}", self._parts.holder)

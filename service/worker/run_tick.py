@@ -184,7 +184,7 @@ class _RunTick:
         if report is not None:
             changes = list(read_changes(self.parts.stores.objects, report))
         with self.parts.database.write() as tx:
-            current = get_run(tx, self.run.id)
+            current = get_run(tx, self.run.id, hold=True)
             if current is None or current.ended:  # cancelled while it waited
                 finish(tx, self.job)
                 return

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from service.database.engine import BUSY_SECONDS
+from service.database.access import BUSY_SECONDS
 from service.database.runs import get_run, update_run
 from service.worker.settings import WorkerSettings
 from tests.service.api.house import House, daily, detection

@@ -36,7 +36,7 @@ from service.errors import (
 )
 from storage.index import MetricSummary
 from tests.service.clocks import NOON
-from tests.service.databases import KINDS, database_url, opened
+from tests.service.databases import KINDS, empty, opened
 
 
 @pytest.fixture(params=KINDS)
@@ -95,8 +95,14 @@ def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
         assert compare_metadata(MigrationContext.configure(tx), tables.metadata) == []
 
 
-def test_migrating_again_and_at_once_does_nothing(tmp_path: Path) -> None:
-    pools = [open_database(database_url("sqlite", tmp_path)) for _ in range(3)]
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with empty(request.param, tmp_path) as url:
+        yield url
+
+
+def test_migrating_again_and_at_once_does_nothing(url: str) -> None:
+    pools = [open_database(url) for _ in range(3)]
     done: list[str | None] = []
     threads = [
         threading.Thread(target=lambda pool=pool: done.append(upgrade(pool))) for pool in pools
@@ -120,8 +126,8 @@ def test_a_newer_database_is_refused_and_untouched(database: Database) -> None:
         check_revision(database)
 
 
-def test_an_empty_database_must_be_migrated_first(tmp_path: Path) -> None:
-    database = open_database(database_url("sqlite", tmp_path))
+def test_an_empty_database_must_be_migrated_first(url: str) -> None:
+    database = open_database(url)
     with pytest.raises(OlderDatabaseError, match="lupus-server migrate"):
         check_revision(database)
     database.close()

@@ -38,7 +38,7 @@ from service.errors import LeaseLostError
 from service.worker.identity import is_dead, process_identity
 from tests.conftest import ROOT
 from tests.service.clocks import NOON, TurnedClock
-from tests.service.databases import KINDS, database_url, opened
+from tests.service.databases import KINDS, opened, url_of
 
 LEASE_MS = 30 * SECOND_MS
 ANN = Leaser("ann", "pool-a")
@@ -301,13 +301,13 @@ def test_eight_threads_do_each_job_once(database: Database) -> None:
 
 @pytest.mark.parametrize(("processes", "kills", "seed"), [(2, 3, 1), (8, 2, 2)])
 def test_no_job_is_lost_or_done_twice_when_workers_are_killed(
-    database: Database, tmp_path: Path, processes: int, kills: int, seed: int
+    database: Database, processes: int, kills: int, seed: int
 ) -> None:
     jobs = 80
     for number in range(jobs):
         add(database, f"j{number}", f"s{number % 3}", now_ms=0)
     command = [sys.executable, "-m", "tests.service.queue_process"]
-    command.append(database_url("sqlite", tmp_path))
+    command.append(url_of(database))
     chance = random.Random(seed)
     running = [subprocess.Popen(command, cwd=ROOT) for _ in range(processes)]
     killed = 0

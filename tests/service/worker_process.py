@@ -15,7 +15,7 @@ from service.worker.loop import Worker
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings
 from storage.stores import open_stores
-from tests.service.databases import database_url
+from tests.service.databases import sqlite_url
 from tests.workflows.world import storage_settings
 from workflows.local import LocalLauncher
 from workflows.settings import WorkflowSettings
@@ -29,7 +29,7 @@ KEY = "k" * 32
 def work(root: Path) -> None:
     """Until this process is killed, or its standard input ends."""
     storage = storage_settings(root)
-    database = open_database(database_url("sqlite", root))
+    database = open_database(sqlite_url(root))
     with open_stores(storage) as stores, open_client(Egress(loopback=True)) as client:
         launcher = LocalLauncher(storage, STEPS)
         worker = Worker(

@@ -240,3 +240,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
         sa.UniqueConstraint("hash", name=op.f("uq_tokens_hash")),
     )
+
+
+def downgrade() -> None:
+    """Remove every table, and all that is in them."""
+    for name in (
+        "tokens",
+        "sources",
+        "runs",
+        "metrics",
+        "ledger",
+        "jobs",
+        "ingests",
+        "idempotency",
+        "deliveries",
+        "counters",
+        "channels",
+        "audit",
+    ):
+        op.drop_table(name)

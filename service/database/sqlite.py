@@ -1,0 +1,78 @@
+"""The database in a file: one writer at a time, who has the lock from the beginning."""
+
+import sqlite3
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from service.database.access import BUSY_SECONDS, Access
+from service.errors import DatabaseBusyError, DatabaseError
+
+WRITES = "lupus_write"
+
+
+def make_engine(url: str, _access: Access) -> Engine:
+    """A pool of connections to a file."""
+    engine = create_engine(
+        url,
+        pool_size=16,
+        max_overflow=48,
+        pool_timeout=30,
+        hide_parameters=True,  # an error's text never shows what callers sent
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def writer_of(engine: Engine) -> Engine:
+    """Its transactions hold the write lock from their beginning."""
+    return engine.execution_options(**{WRITES: True})
+
+
+def reader_of(engine: Engine) -> Engine:
+    """Its transactions see one state."""
+    return engine
+
+
+def error_of(error: DBAPIError) -> DatabaseError:
+    """What the rooms above are told."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusyError(f"the database is locked: {error.orig}")
+    return DatabaseError(f"the database failed: {error.orig}")
+
+
+def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # The driver would begin late and by its own rules; `_begin` begins instead.
+    connection.isolation_level = None
+    _switch_to_wal(connection)
+    cursor = connection.cursor()
+    # An answered 202 must survive a power cut: in WAL mode only FULL syncs at every commit.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # The first switch needs the file alone, and does not wait for the busy time-out by itself.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
