@@ -23,7 +23,12 @@ INDEXES = {
     "https": "https://elasticsearch:9200",
     "http": "http://elasticsearch:9200",
 }
-OBJECTS = {"file": "file:///folder", "s3": "s3://bucket/prefix"}
+OBJECTS = {
+    "file": "file:///folder",
+    "s3": "s3://bucket/prefix",
+    "gs": "gs://bucket/prefix",
+    "az": "az://container/prefix",
+}
 
 
 def split_list(value: object) -> object:

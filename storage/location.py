@@ -9,6 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from storage.errors import InvalidError
 
+# What a bucket's URL begins with; s3 is what our tests run on.
+BUCKETS = ("s3", "gs", "az")
+BUCKET_FORMS = " or ".join(f"{scheme}://bucket/prefix" for scheme in BUCKETS)
+
 
 def scheme_of(url: str) -> str:
     """The letters before ``://``, in lower case."""

@@ -9,7 +9,14 @@ from storage.connections import Connection
 from storage.external import ExternalTables
 from storage.folder import FolderObjects
 from storage.index import Index
-from storage.location import database_file_of, folder_of
+from storage.location import (
+    BUCKET_FORMS,
+    BUCKETS,
+    database_file_of,
+    folder_of,
+    scheme_of,
+    unknown_scheme,
+)
 from storage.objects import Objects
 from storage.parquet.archive import ParquetArchive
 from storage.parquet.connection import ParquetTables
@@ -28,8 +35,15 @@ class Stores:
 
 
 def open_objects(settings: StorageSettings) -> Objects:
-    """The objects of a ``file://`` URL; detect steps open nothing else."""
-    return FolderObjects(folder_of("objects", settings.objects))
+    """The objects that a URL names; detect steps open nothing else."""
+    scheme = scheme_of(settings.objects)
+    if scheme == "file":
+        return FolderObjects(folder_of("objects", settings.objects))
+    if scheme in BUCKETS:
+        from storage.s3.objects import S3Objects  # noqa: PLC0415 - not needed for folders
+
+        return S3Objects(settings.objects, settings.s3, settings.scratch)
+    raise unknown_scheme("objects", settings.objects, f"file:///folder or {BUCKET_FORMS}")
 
 
 def open_index(settings: StorageSettings) -> Index:

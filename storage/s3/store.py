@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from storage.errors import InvalidError
-from storage.location import scheme_of, unknown_scheme
+from storage.location import BUCKET_FORMS, BUCKETS, scheme_of, unknown_scheme
 from storage.object_names import PREFIX
 from storage.secret import Secret
 from storage.settings import S3Settings
@@ -58,8 +58,8 @@ def place_of(store: str, url: str) -> Place:
         It names no bucket of a known scheme, or carries more than bucket and prefix.
     """
     scheme = scheme_of(url)
-    if scheme not in SCHEMES:
-        raise unknown_scheme(store, url, " or ".join(f"{one}://bucket/prefix" for one in SCHEMES))
+    if scheme not in BUCKETS:
+        raise unknown_scheme(store, url, BUCKET_FORMS)
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise InvalidError(f"the {store} URL holds a user or password: secrets never stand in URLs")

@@ -1,7 +1,11 @@
 """Every implementation of each store: a second one joins the contract tests by one line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from storage.archive import Archive
 from storage.connections import Connection
@@ -9,6 +13,7 @@ from storage.index import Index
 from storage.objects import Objects
 from storage.settings import StorageSettings
 from storage.stores import open_archive, open_index, open_objects
+from tests.storage.s3.bucket import bucket_of
 
 
 def settings(folder: Path) -> StorageSettings:
@@ -23,8 +28,21 @@ def settings(folder: Path) -> StorageSettings:
     )
 
 
+def on_s3(folder: Path) -> StorageSettings:
+    """Objects and archive in the test bucket, below a prefix that belongs to the folder."""
+    bucket = bucket_of(folder)
+    return replace(
+        settings(folder),
+        archive=f"{bucket.url}/archive",
+        objects=f"{bucket.url}/objects",
+        connections=(Connection("warehouse", f"{bucket.url}/warehouse"),),
+        s3=bucket.s3,
+    )
+
+
 OBJECTS: dict[str, Callable[[Path], Objects]] = {
     "folder": lambda folder: open_objects(settings(folder)),
+    "s3": lambda folder: open_objects(on_s3(folder)),
 }
 INDEXES: dict[str, Callable[[Path], Index]] = {
     "sqlite": lambda folder: open_index(settings(folder)),
@@ -32,3 +50,14 @@ INDEXES: dict[str, Callable[[Path], Index]] = {
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "parquet": lambda folder: open_archive(settings(folder)),
 }
+
+# Implementations that need a real server.
+REAL = frozenset({"s3"})
+
+
+def contract(implementations: Iterable[str]) -> list[Any]:
+    """The names as parameters of a fixture, marked where a real server is needed."""
+    return [
+        pytest.param(name, marks=pytest.mark.real) if name in REAL else name
+        for name in implementations
+    ]

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -10,19 +11,21 @@ import pytest
 
 from storage.errors import ExistsError, InvalidError, NotFoundError
 from storage.objects import Objects
-from tests.storage.implementations import OBJECTS
+from tests.storage.implementations import OBJECTS, contract
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
-@pytest.fixture(params=OBJECTS)
+@pytest.fixture(params=contract(OBJECTS))
 def implementation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def objects(implementation: str, tmp_path: Path) -> Objects:
-    return OBJECTS[implementation](tmp_path)
+def objects(implementation: str, tmp_path: Path) -> Iterator[Objects]:
+    opened = OBJECTS[implementation](tmp_path)
+    yield opened
+    opened.delete_prefix("")
 
 
 def test_what_was_put_is_read_back_and_overwritten(objects: Objects) -> None:

@@ -1,5 +1,7 @@
 """The test bucket: settings for it, and prefixes that are removed at the end."""
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +39,13 @@ def real_bucket(prefix: str = "") -> Bucket:
     return Bucket(f"s3://{parts.path.strip('/')}/{prefix or own_name()}", settings)
 
 
+def bucket_of(folder: Path) -> Bucket:
+    """The prefix that belongs to a test's folder: each of its processes finds the same."""
+    return real_bucket(
+        "t" + hashlib.sha256(f"{os.uname().nodename}{folder}".encode()).hexdigest()[:16]
+    )
+
+
 @contextmanager
 def own_bucket() -> Iterator[Bucket]:
     """A prefix that is empty at the start and gone at the end."""
@@ -44,9 +53,15 @@ def own_bucket() -> Iterator[Bucket]:
     try:
         yield bucket
     finally:
-        store = open_store(bucket.url, bucket.s3)
-        for batch in obstore.list(store):
-            obstore.delete(store, [entry["path"] for entry in batch])
+        empty(bucket)
+
+
+def empty(bucket: Bucket) -> None:
+    """Remove everything below the prefix."""
+    store = open_store(bucket.url, bucket.s3)
+    paths = [entry["path"] for batch in obstore.list(store, chunk_size=1000) for entry in batch]
+    for first in range(0, len(paths), 1000):
+        obstore.delete(store, paths[first : first + 1000])
 
 
 def with_secret(settings: S3Settings, path: Path, secret: str) -> S3Settings:
