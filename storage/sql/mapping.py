@@ -6,7 +6,7 @@ Null is the empty text, an absent label. Doubles and timestamps are refused.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from storage.errors import InvalidError, NotFoundError
@@ -52,10 +52,13 @@ def type_of(engine_type: str) -> Type:
     return _TYPE_NAMES.get(re.sub(r"\(.*?\)", "", engine_type).strip().lower(), "other")
 
 
-def check_mapping(mapping: ExternalMapping, dialect: Name = "duckdb") -> None:
+def check_mapping(
+    mapping: ExternalMapping, dialect: Name = "duckdb", functions: Collection[str] = ()
+) -> None:
     """Refuse what no table could make right; the message names the field.
 
-    A condition is written in the words of the engine that its connection reaches.
+    A condition is written in the words of the engine that its connection reaches; ``functions``
+    are those that the connection allows in it besides.
     """
     for part in mapping.table.replace("/", ".").split("."):
         if not _TABLE_PART.fullmatch(part):
@@ -77,11 +80,14 @@ def check_mapping(mapping: ExternalMapping, dialect: Name = "duckdb") -> None:
     for partition in mapping.partitions:
         _check_format("partitions.format", partition.format)
     if mapping.where is not None:
-        parse_where(mapping.where, dialect, None)
+        parse_where(mapping.where, dialect, None, functions)
 
 
 def check_columns(
-    mapping: ExternalMapping, columns: Mapping[str, Type], dialect: Name = "duckdb"
+    mapping: ExternalMapping,
+    columns: Mapping[str, Type],
+    dialect: Name = "duckdb",
+    functions: Collection[str] = (),
 ) -> None:
     """Refuse a mapping that the table cannot serve: absent columns, unfit types."""
     known = {name.lower(): type_ for name, type_ in columns.items()}
@@ -100,7 +106,7 @@ def check_columns(
                   ("text", "integer", "boolean", "date"))  # fmt: skip
     _require_type("metric_column", tuple(filter(None, [mapping.metric_column])), known, ("text",))
     if mapping.where is not None:
-        parse_where(mapping.where, dialect, columns)
+        parse_where(mapping.where, dialect, columns, functions)
 
 
 def _columns(mapping: ExternalMapping) -> list[tuple[str, tuple[str, ...]]]:

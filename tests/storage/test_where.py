@@ -69,3 +69,40 @@ def test_everything_else_is_refused(where: str, dialect: Name) -> None:
 def test_a_comment_cannot_end_early() -> None:
     condition = parse_where("a = 1 -- */ or 1 = 1 /*", "duckdb", COLUMNS)
     assert condition.sql(dialect="duckdb") == '"a" = 1'
+
+
+@pytest.mark.parametrize("dialect", ["hive", "spark"])
+@pytest.mark.parametrize(
+    ("where", "function"),
+    [
+        ("get_json_object(b, '$.x.y') = 'z'", "get_json_object"),
+        ("pmod(a, 2) = 1", "PMOD"),
+        ("date_add(dt, 1) > '2026-01-01'", "date_add"),
+        ("regexp_extract(b, '(x)', 1) = 'x'", "regexp_extract"),
+    ],
+)
+def test_an_operator_may_allow_a_function(where: str, function: str, dialect: Name) -> None:
+    with pytest.raises(InvalidError, match="where"):
+        parse_where(where, dialect, COLUMNS)
+    with pytest.raises(InvalidError, match="where"):
+        parse_where(where, dialect, COLUMNS, ["another"])
+    written = parse_where(where, dialect, COLUMNS, [function]).sql(dialect=dialect)
+    assert written.startswith(f"{function.upper()}(`")
+
+
+@pytest.mark.parametrize(
+    ("where", "function"),
+    [
+        ("reflect('java.lang.System', 'exit', 1) = 'x'", "reflect"),
+        ("JAVA_METHOD('java.lang.System', 'exit', 1) = 'x'", "java_method"),
+        ("pmod(reflect('java.lang.System', 'exit', 1), 2) = 1", "pmod"),
+        ("other.pmod(a, 2) = 1", "pmod"),
+        ("sum(a) > 1", "sum"),
+        ("pmod((select 1), 2) = 1", "pmod"),
+        ("pmod(nothing, 2) = 1", "pmod"),
+    ],
+)
+def test_an_allowed_function_opens_no_other_door(where: str, function: str) -> None:
+    for dialect in ("hive", "spark"):
+        with pytest.raises(InvalidError, match="where"):
+            parse_where(where, dialect, COLUMNS, [function])  # type: ignore[arg-type]
