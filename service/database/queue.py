@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
-    case,
     delete,
     func,
     or_,
@@ -128,17 +128,26 @@ def lease(
     starts: ColumnElement[bool] = _T.c.holder.is_(None)
     if held_only:
         starts = and_(starts, _T.c.kind.not_in(held_only))
-    query = (
+    due = and_(
+        _T.c.state == "queued",
+        _T.c.kind.in_(kinds),
+        or_(_T.c.run_at_ms <= now_ms, _T.c.queued_ms > now_ms + _CLOCKS_AGREE_MS),
+        or_(starts, _T.c.holder == leaser.holder),
+        _lane_is_free(),
+    )
+    # Two questions that an index answers in its order; one would sort everything that waits.
+    for turn in (_T.c.source > after_source, _T.c.source <= after_source):
+        id_ = tx.execute(_first_of(and_(due, turn))).scalar_one_or_none()
+        if id_ is not None:
+            return _take(tx, leaser, _T.c.id == id_, now_ms, lease_ms)
+    return None
+
+
+def _first_of(due: ColumnElement[bool]) -> Select[tuple[str]]:
+    return (
         select(_T.c.id)
-        .where(
-            _T.c.state == "queued",
-            _T.c.kind.in_(kinds),
-            or_(_T.c.run_at_ms <= now_ms, _T.c.queued_ms > now_ms + _CLOCKS_AGREE_MS),
-            or_(starts, _T.c.holder == leaser.holder),
-            _lane_is_free(),
-        )
+        .where(due)
         .order_by(
-            case((_T.c.source > after_source, 0), else_=1),
             _T.c.source,
             _T.c.run_at_ms,
             _T.c.lane_number,  # of jobs accepted in one millisecond
@@ -147,8 +156,6 @@ def lease(
         .limit(1)
         .with_for_update(skip_locked=True, of=_T)
     )
-    id_ = tx.execute(query).scalar_one_or_none()
-    return None if id_ is None else _take(tx, leaser, _T.c.id == id_, now_ms, lease_ms)
 
 
 def lease_one(

@@ -1,12 +1,8 @@
 """The queue: order, lanes, fences, leases that are lost, clocks that step."""
 
-import os
-import random
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +32,9 @@ from service.database.queue import (
 )
 from service.errors import LeaseLostError
 from service.worker.identity import is_dead, process_identity
-from tests.conftest import ROOT
 from tests.service.clocks import NOON, TurnedClock
 from tests.service.databases import KINDS, opened, url_of
+from tests.service.queue_drill import Drill, done, fill, join, keys, kill_some, working
 
 LEASE_MS = 30 * SECOND_MS
 ANN = Leaser("ann", "pool-a")
@@ -303,28 +299,21 @@ def test_eight_threads_do_each_job_once(database: Database) -> None:
 def test_no_job_is_lost_or_done_twice_when_workers_are_killed(
     database: Database, processes: int, kills: int, seed: int
 ) -> None:
-    jobs = 80
-    for number in range(jobs):
-        add(database, f"j{number}", f"s{number % 3}", now_ms=0)
-    command = [sys.executable, "-m", "tests.service.queue_process"]
-    command.append(url_of(database))
-    chance = random.Random(seed)
-    running = [subprocess.Popen(command, cwd=ROOT) for _ in range(processes)]
-    killed = 0
-    while killed < kills:
-        with database.read() as tx:
-            begun = len(list_changes(tx, jobs))
-        if begun <= jobs * killed // (kills + 1):
-            time.sleep(0.01)
-            continue
-        time.sleep(chance.random() * 0.02)
-        victim = running.pop(chance.randrange(len(running)))
-        os.kill(victim.pid, signal.SIGKILL)
-        victim.wait()
-        killed += 1
-        running.append(subprocess.Popen(command, cwd=ROOT))
-    for process in running:
-        assert process.wait(60) == 0
-    with database.read() as tx:
-        done = Counter(entry.object for entry in list_changes(tx, 1000))
-    assert done == Counter({f"j{number}": 1 for number in range(jobs)})
+    _drill(database, Drill(80, processes, kills, seed))
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_five_thousand_jobs_survive_killed_workers(tmp_path: Path) -> None:
+    with opened("postgresql", tmp_path) as database:
+        _drill(database, Drill(5000, processes=8, kills=12, seed=3))
+
+
+def _drill(database: Database, drill: Drill) -> None:
+    url = url_of(database)
+    fill(database, drill.jobs)
+    with working(url, drill) as running:
+        kill_some(database, url, drill, running)
+        join(running)
+    assert done(database) == Counter(keys(drill.jobs))
