@@ -8,10 +8,14 @@ WorkflowError
 ├── CancelledError         permanent: the run was cancelled; the step stops
 ├── DeadlineError          permanent: the run's deadline is past
 ├── OrphanedError          permanent: the process that this worker works for is gone
+├── NoPlanError            transient: nothing to publish yet; the next attempt plans again
 ├── StoppedError           transient: the process was asked to end and finished what it was doing
-└── WorkerLostError        transient: a pool worker died (killed, out of memory)
+├── WorkerLostError        transient: a pool worker died (killed, out of memory)
+├── ClusterError           transient: the Kubernetes API cannot be reached, or refuses for now
+└── ClusterRefusedError    permanent: the cluster does not take what it was given
 
-A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent, 143 stopped.
+A step's exit code follows from :func:`exit_code`: 0 ok, 75 transient, 65 permanent, 143 stopped,
+66 nothing to work on: not worth another try of this step, but of the run.
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ from storage.errors import StorageError
 TRANSIENT_EXIT = 75
 PERMANENT_EXIT = 65
 STOPPED_EXIT = 143
+NO_PLAN_EXIT = 66
 
 
 class WorkflowError(Exception):
@@ -80,6 +85,12 @@ class OrphanedError(WorkflowError):
     """The process that this worker works for is gone: it must not commit."""
 
 
+class NoPlanError(WorkflowError):
+    """The run has no plan and no reason why it cannot have one: another attempt plans again."""
+
+    transient = True
+
+
 class StoppedError(WorkflowError):
     """The process was asked to end (SIGTERM); it has finished what it was doing."""
 
@@ -92,10 +103,22 @@ class WorkerLostError(WorkflowError):
     transient = True
 
 
+class ClusterError(WorkflowError):
+    """The Kubernetes API cannot be reached, or refuses what it may accept later."""
+
+    transient = True
+
+
+class ClusterRefusedError(WorkflowError):
+    """The cluster does not take what it was given, now or later."""
+
+
 def exit_code(error: BaseException) -> int:
     """The exit code of a step that failed: retry or do not."""
     if isinstance(error, StoppedError):
         return STOPPED_EXIT
+    if isinstance(error, NoPlanError):
+        return NO_PLAN_EXIT
     if isinstance(error, WorkflowError | StorageError):
         return TRANSIENT_EXIT if error.transient else PERMANENT_EXIT
     return TRANSIENT_EXIT if isinstance(error, OSError | MemoryError) else PERMANENT_EXIT

@@ -31,9 +31,12 @@ class Failure:
     log: tuple[str, ...] = ()
 
 
-def record_failure(objects: Objects, root: str, failure: Failure) -> None:
-    """Keep a failure below ``<root>/failure/``; a store that cannot take it is only logged."""
-    name = f"{root}/failure/{failure.step}-{new_nonce()}.json"
+def record_failure(objects: Objects, root: str, failure: Failure, nonce: str = "") -> None:
+    """Keep a failure below ``<root>/failure/``; a store that cannot take it is only logged.
+
+    The same ``nonce`` again is a no-op: several observers may tell of the same failure.
+    """
+    name = f"{root}/failure/{failure.step}-{nonce or new_nonce()}.json"
     try:
         with contextlib.suppress(ExistsError):
             objects.create(name, dump(failure, FAILURE_FORMAT))

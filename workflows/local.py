@@ -167,7 +167,7 @@ class LocalLauncher:
             self._fill()
 
     def _start(self, run: _Run, call: StepCall) -> None:
-        if call.name != "ingest":
+        if call.name != "ingest" and call.name != "note":
             run.progress = replace(run.progress, stage=call.name)
         run.tickets[call] = self._pool.submit(call, lambda ended: self._ended(run, call, ended))
 

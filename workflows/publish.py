@@ -14,7 +14,7 @@ from workflows.chunk import Plan, read_plan
 from workflows.commits import PUBLISH, Commit, is_cancelled, read_commit, run_root
 from workflows.compare import Comparison
 from workflows.context import StepContext
-from workflows.errors import CancelledError, CommitError
+from workflows.errors import CancelledError, CommitError, NoPlanError
 from workflows.failure import Failure, read_failures
 from workflows.published import PlannedKeys, Published
 from workflows.reconcile import RunFacts
@@ -78,7 +78,7 @@ def _why_no_plan(context: StepContext, run: str) -> Failure:
         if failure.step == "plan" and not failure.transient
     ]
     if not failures:
-        raise CommitError(f"run {run} has no plan: nothing can be published")
+        raise NoPlanError(f"run {run} has no plan: nothing can be published")
     return failures[-1]
 
 

@@ -1,24 +1,27 @@
 """Runs one step by hand, in a pod or in a pool worker: ``lupus-server step plan RUN``.
 
-Exit codes: 0 ok, 75 transient (try again), 65 permanent, 143 stopped by SIGTERM after finishing
-the series in work. Needs no database and no web framework; detect opens the objects only.
+Exit codes: 0 ok, 75 transient (try again), 65 permanent, 66 nothing to publish, 143 stopped by
+SIGTERM after finishing the series in work. Needs no database and no web framework; detect and
+note open the objects only.
 """
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from storage.errors import StorageError
+from storage.errors import InvalidError, StorageError
 from storage.settings import StorageSettings, settings_from, whole_number
 from storage.stores import Stores, open_objects, open_stores
+from workflows.chunk import Plan
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
 from workflows.detect import detect
@@ -26,6 +29,7 @@ from workflows.errors import (
     PERMANENT_EXIT,
     BadRequestError,
     CancelledError,
+    NoPlanError,
     OrphanedError,
     StoppedError,
     WorkflowError,
@@ -33,12 +37,13 @@ from workflows.errors import (
 )
 from workflows.failure import Failure, LastLines, record_failure
 from workflows.ingest import ingest_job
+from workflows.note import note
 from workflows.plan import chunks_to_launch, plan
 from workflows.publish import publish
 from workflows.settings import WorkflowSettings
 
-StepName = Literal["plan", "detect", "publish", "ingest"]
-STEPS: tuple[StepName, ...] = ("plan", "detect", "publish", "ingest")
+StepName = Literal["plan", "detect", "publish", "note", "ingest"]
+STEPS: tuple[StepName, ...] = ("plan", "detect", "publish", "note", "ingest")
 logger = logging.getLogger(__name__)
 
 
@@ -50,6 +55,7 @@ class StepCall:
     run: str
     chunk: int | None = None
     attempt: int = 0
+    status: str = ""  # how the workflow ended that leaves a note
 
     @property
     def root(self) -> str:
@@ -59,12 +65,19 @@ class StepCall:
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """How a try ended. ``chunks`` is how many detect steps a plan leaves to start."""
+    """How a try ended, and a few words and numbers about what it did."""
 
     exit_code: int = 0
     kind: str = ""
     error: str = ""
-    chunks: int = 0
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def chunks(self) -> int:
+        """How many detect steps a plan leaves to start."""
+        chunks = self.outputs.get("chunks", 0)
+        assert isinstance(chunks, int)
+        return chunks
 
 
 @dataclass(frozen=True)
@@ -84,21 +97,21 @@ def run_step(call: StepCall, world: StepWorld) -> StepOutcome:
     root_logger = logging.getLogger()
     root_logger.addHandler(lines)
     try:
-        return StepOutcome(chunks=_run(call, world))
+        return StepOutcome(outputs=_run(call, world))
     except Exception as error:
         logger.exception("step %s of %s failed", call.name, call.run)
         outcome = StepOutcome(exit_code(error), type(error).__name__, str(error) or repr(error))
-        if not isinstance(error, CancelledError | OrphanedError):
+        if not isinstance(error, CancelledError | OrphanedError | NoPlanError):
             _keep(call, world, error, lines.lines)
         return outcome
     finally:
         root_logger.removeHandler(lines)
 
 
-def _run(call: StepCall, world: StepWorld) -> int:
+def _run(call: StepCall, world: StepWorld) -> Mapping[str, object]:
     with ExitStack() as stack:
         stores: Stores | None = None
-        if call.name == "detect":
+        if call.name in ("detect", "note"):
             objects = open_objects(world.storage)
         else:
             stores = stack.enter_context(open_stores(world.storage))
@@ -116,18 +129,28 @@ def _run(call: StepCall, world: StepWorld) -> int:
         return _dispatch(call, context)
 
 
-def _dispatch(call: StepCall, context: StepContext) -> int:
+def _dispatch(call: StepCall, context: StepContext) -> Mapping[str, object]:
     if call.name == "plan":
-        return chunks_to_launch(plan(context, call.run, call.attempt))
+        return _planned(plan(context, call.run, call.attempt))
     if call.name == "detect":
         if call.chunk is None:
             raise BadRequestError("detect needs the number of a chunk")
-        detect(context, call.run, call.chunk, call.attempt)
-    elif call.name == "publish":
-        publish(context, call.run)
-    else:
-        ingest_job(context, call.run)
-    return 0
+        counts = detect(context, call.run, call.chunk, call.attempt).counts
+        return {"series": counts["series"], "anomalies": counts["anomalous"]}
+    if call.name == "publish":
+        report = publish(context, call.run)
+        return {"outcome": report.outcome, **report.counts}
+    if call.name == "note":
+        return {"noted": note(context.objects, call.run, call.status, context.now_ms())}
+    return {"points": ingest_job(context, call.run).points}
+
+
+def _planned(committed: Plan) -> Mapping[str, object]:
+    return {
+        "chunks": chunks_to_launch(committed),
+        "series": committed.series,
+        "points": committed.points,
+    }
 
 
 def _keep(call: StepCall, world: StepWorld, error: Exception, log: tuple[str, ...]) -> None:
@@ -160,13 +183,26 @@ def settings_from_environment(
         defaults,
         executor=environment.get("LUPUS_EXECUTOR") or defaults.executor,
         processes=whole_number(environment, "LUPUS_PROCESSES", defaults.processes),
-        chunk_seconds=whole_number(environment, "LUPUS_CHUNK_SECONDS", int(defaults.chunk_seconds)),
+        chunk_seconds=_seconds(environment, "LUPUS_CHUNK_SECONDS", defaults.chunk_seconds),
+        group_points=whole_number(environment, "LUPUS_GROUP_POINTS", defaults.group_points),
+        max_chunks=whole_number(environment, "LUPUS_MAX_CHUNKS", defaults.max_chunks),
         max_labels=whole_number(environment, "LUPUS_MAX_LABELS", defaults.max_labels),
         max_label_length=whole_number(
             environment, "LUPUS_MAX_LABEL_LENGTH", defaults.max_label_length
         ),
     )
     return storage, settings
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise InvalidError(f"{name} is {text!r}; allowed is a number of seconds above 0")
+    return seconds
 
 
 class _Stop:
@@ -189,7 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", help="id of the run, or of the ingest")
     parser.add_argument("--chunk", type=int)
     parser.add_argument("--attempt", type=int, default=0, help="tries before this one")
-    parser.add_argument("--chunks-file", type=Path, help="where plan writes how many are left")
+    parser.add_argument("--status", default="", help="how the workflow of a note ended")
+    parser.add_argument("--outputs", type=Path, help="folder for one small file an output")
     given = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     stop = _Stop()
@@ -206,9 +243,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings.processes or os.cpu_count() or 1,
     )
     name = cast(StepName, given.name)
-    outcome = run_step(StepCall(name, given.run, given.chunk, given.attempt), world)
-    if given.chunks_file and not outcome.exit_code:
-        given.chunks_file.write_text(str(outcome.chunks))
+    outcome = run_step(StepCall(name, given.run, given.chunk, given.attempt, given.status), world)
+    if given.outputs and not outcome.exit_code:
+        given.outputs.mkdir(parents=True, exist_ok=True)
+        for output, value in outcome.outputs.items():
+            (given.outputs / output).write_text(str(value))
     return outcome.exit_code
 
 

@@ -25,7 +25,7 @@ from tests.workflows.publishing import (
 from workflows import apply, compare, published
 from workflows.commits import PUBLISH, read_commit, run_root
 from workflows.detect import detect
-from workflows.errors import BadRequestError, CancelledError, CommitError
+from workflows.errors import BadRequestError, CancelledError, CommitError, NoPlanError
 from workflows.failure import Failure, record_failure
 from workflows.publish import publish, publish_failure
 from workflows.published import Published
@@ -354,7 +354,7 @@ def test_a_plan_that_cannot_be_made_ends_the_run_with_its_reason(house: House) -
     request = house.request(5, max_series=1)
     with pytest.raises(BadRequestError) as caught:
         house.judge(request)
-    with pytest.raises(CommitError, match="no plan"):
+    with pytest.raises(NoPlanError, match="no plan"):
         publish(house.context, request.run)
     error = caught.value
     for transient, message in ((False, str(error)), (True, "went away")):

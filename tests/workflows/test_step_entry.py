@@ -16,7 +16,10 @@ from tests.workflows.world import ONE_AT_A_TIME, World, storage_settings, write_
 from workflows.chunk import committed_chunks
 from workflows.errors import (
     BadRequestError,
+    ClusterError,
+    ClusterRefusedError,
     CommitError,
+    NoPlanError,
     OrphanedError,
     StoppedError,
     WorkerLostError,
@@ -24,7 +27,7 @@ from workflows.errors import (
 )
 from workflows.orphans import check_parents
 from workflows.report import read_report
-from workflows.status import run_failures
+from workflows.status import cancel, run_failures
 from workflows.step_entry import (
     StepCall,
     StepWorld,
@@ -53,17 +56,18 @@ def test_steps_run_by_hand_end_in_a_report(world: World) -> None:
     code = """
 import sys
 from workflows.step_entry import main
-codes = [main(["plan", "r1", "--chunks-file", sys.argv[1]]), main(["publish", "r1"])]
+codes = [main(["plan", "r1", "--outputs", sys.argv[1]]), main(["publish", "r1"])]
 found = {"fastapi", "sqlalchemy", "pydantic", "uvicorn", "prophet"} & set(sys.modules)
 assert not found, found
 sys.exit(max(codes))
 """
-    chunks = world.root / "chunks"
+    outputs = world.root / "outputs"
     ended = subprocess.run(
-        [sys.executable, "-c", code, str(chunks)], env=environment(world.root), cwd=world.root
+        [sys.executable, "-c", code, str(outputs)], env=environment(world.root), cwd=world.root
     )
     assert ended.returncode == 0
-    assert chunks.read_text() == "0"  # the only chunk is done by plan
+    assert (outputs / "chunks").read_text() == "0"  # the only chunk is done by plan
+    assert (outputs / "series").read_text() == "5"
     report = read_report(world.stores.objects, "r1")
     assert report is not None
     assert report.counts["new"] == 5
@@ -82,6 +86,9 @@ sys.exit(max(codes))
         (ConnectionResetError("wait"), 75),
         (MemoryError(), 75),
         (StoppedError("bye"), 143),
+        (NoPlanError("later"), 66),
+        (ClusterError("later"), 75),
+        (ClusterRefusedError("no"), 65),
     ],
 )
 def test_exit_codes_tell_whether_to_try_again(error: Exception, code: int) -> None:
@@ -194,3 +201,41 @@ def test_a_missing_request_is_permanent(tmp_path: Path) -> None:
     assert outcome.exit_code == 65
     assert "nobody" in outcome.error
     assert list(FolderObjects(tmp_path / "objects").names("runs/nobody/plan")) == []
+
+
+def test_a_publish_before_any_plan_leaves_the_run_to_the_next_attempt(world: World) -> None:
+    world.ask()
+    outcome = run_step(
+        StepCall("publish", "r1"), StepWorld(storage_settings(world.root), ONE_AT_A_TIME)
+    )
+    assert (outcome.exit_code, outcome.kind) == (66, "NoPlanError")
+    assert run_failures(world.stores.objects, "r1") == []
+    assert read_report(world.stores.objects, "r1") is None
+
+
+def test_a_workflow_leaves_a_note_only_beside_a_run_without_an_end(world: World) -> None:
+    write_daily(world.stores, 5)
+    settings = StepWorld(storage_settings(world.root), ONE_AT_A_TIME)
+    for run in ("lost", "ended", "stopped"):
+        world.ask(run)
+    run_step(StepCall("plan", "ended"), settings)
+    run_step(StepCall("publish", "ended"), settings)
+    cancel(world.stores.objects, "stopped")
+    for run in ("lost", "ended", "stopped"):
+        told = run_step(StepCall("note", run, status="Failed"), settings)
+        assert told.outputs == {"noted": run == "lost"}
+    (failure,) = run_failures(world.stores.objects, "lost")
+    assert (failure.step, failure.transient) == ("exit", True)
+    assert "ended (Failed) without a report" in failure.message
+    assert run_failures(world.stores.objects, "ended") == []
+    assert run_failures(world.stores.objects, "stopped") == []
+
+
+def test_seconds_of_a_pod_may_have_a_fraction(tmp_path: Path) -> None:
+    _, settings = settings_from_environment(
+        environment(tmp_path) | {"LUPUS_CHUNK_SECONDS": "0.5", "LUPUS_GROUP_POINTS": "7"}
+    )
+    assert (settings.chunk_seconds, settings.group_points) == (0.5, 7)
+    for wrong in ("-1", "nan", "soon"):
+        with pytest.raises(InvalidError, match="LUPUS_CHUNK_SECONDS"):
+            settings_from_environment({"LUPUS_CHUNK_SECONDS": wrong})
