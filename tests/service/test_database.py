@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, text
+from sqlalchemy import insert, inspect, text
 
 from service.database import tables
 from service.database.counters import next_generation, next_sequence, next_value
@@ -20,7 +21,7 @@ from service.database.deliveries import (
 )
 from service.database.engine import Database, open_database
 from service.database.metrics import learn_metrics, metrics_of
-from service.database.migrate import check_revision, upgrade
+from service.database.migrate import _config, check_revision, upgrade
 from service.database.sources import (
     delete_source,
     get_source,
@@ -115,6 +116,19 @@ def test_migrating_again_and_at_once_does_nothing(url: str) -> None:
     check_revision(pools[0])
     for pool in pools:
         pool.close()
+
+
+def test_every_migration_can_be_undone_and_done_again(database: Database) -> None:
+    config = _config()
+    for command_, target in ((command.downgrade, "base"), (command.upgrade, "head")):
+        with database.write() as tx:
+            config.attributes["connection"] = tx
+            command_(config, target)
+        with database.read() as tx:
+            left = set(inspect(tx).get_table_names()) - {"alembic_version"}
+            assert left == (set() if target == "base" else set(tables.metadata.tables))
+    with database.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), tables.metadata) == []
 
 
 def test_a_newer_database_is_refused_and_untouched(database: Database) -> None:
