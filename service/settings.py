@@ -21,6 +21,7 @@ from service.settings_checks import (
     DATABASES,
     INDEXES,
     OBJECTS,
+    check_image,
     check_seen_by_pods,
     check_url,
     is_loopback,
@@ -109,6 +110,50 @@ class Settings(BaseSettings):
         "local",
         description="Who runs the steps: `local`, a pool of processes on this machine; `argo`, "
         "pods of an Argo Workflow; `auto`, Argo for what is worth its pods.",
+    )
+    image: str = Field(
+        "",
+        description="Image of the pods, with a tag that is not `latest`. Needed by `argo` and "
+        "`auto`; plans and chunks say which one made them.",
+    )
+    argo_namespace: str = Field(
+        "",
+        description="Where workflows are created. Default: the namespace of this process's pod, "
+        "else `default`.",
+    )
+    argo_service_account: str = Field(
+        "lupus-worker", description="Service account of the pods of a workflow."
+    )
+    argo_url: str = Field(
+        "",
+        description="Where people reach Argo's pages, for links: `https://argo.example.com`.",
+    )
+    argo_instance_id: str = Field(
+        "",
+        description="Instance id of the controller that is to take the workflows, if it has one.",
+    )
+    argo_pod_file: Path | None = Field(
+        None,
+        description="YAML file with resources, secrets, placement and the like of the three kinds "
+        "of pods, see [argo.md](argo.md).",
+    )
+    argo_max_workflows: int = Field(
+        10, ge=1, le=1000, description="Runs on Argo at once; the others wait in the queue."
+    )
+    argo_parallelism: int = Field(
+        50, ge=1, le=1000, description="Pods of one run that work at once."
+    )
+    argo_ttl_success_hours: float = Field(
+        24.0, gt=0, description="Argo keeps a workflow that succeeded for so many hours."
+    )
+    argo_ttl_failure_hours: float = Field(
+        168.0, gt=0, description="Argo keeps a workflow that failed for so many hours."
+    )
+    auto_core_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="With `auto`, what is estimated below so many core-seconds runs on this "
+        "machine: the pods of a small run cost more than its work.",
     )
 
     host: str = Field(
@@ -241,6 +286,9 @@ class Settings(BaseSettings):
         check_url("LUPUS_OBJECTS", self.objects_url, OBJECTS)
         if self.executor != "local":
             check_seen_by_pods(self.archive_url, self.index_url, self.objects_url)
+            check_image(self.image)
+        if self.argo_url and not self.argo_url.startswith(("http://", "https://")):
+            raise ValueError("LUPUS_ARGO_URL must begin with http:// or https://")
         if self.index_url == self.database_url:
             raise ValueError(
                 "LUPUS_INDEX and LUPUS_DATABASE name the same file: give the index its own, or "

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 # Read by other parts: the command line's client, steps in pods, tests and their servers.
-_NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE", "LUPUS_IMAGE")
+_NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE")
 _NOT_SETTINGS_PREFIXES = ("LUPUS_TEST_", "LUPUS_SERVERS_")
 
 DATABASES = {
@@ -85,6 +85,21 @@ def check_seen_by_pods(archive: str, index: str, objects: str) -> None:
                 f"LUPUS_EXECUTOR needs stores that pods can reach, and {name} is on this machine "
                 f"({scheme}://): set it to {other}, or LUPUS_EXECUTOR=local"
             )
+
+
+def check_image(image: str) -> None:
+    """Refuse an image that pods could not be made of, or that means another one tomorrow."""
+    name, _, tag = image.rpartition("/")[2].partition("@")[0].partition(":")
+    if not name:
+        raise ValueError(
+            "LUPUS_EXECUTOR needs LUPUS_IMAGE, the image of the pods: usually the service's own, "
+            "such as registry.example.com/lupus-server:1.2.3"
+        )
+    if "@" not in image and tag in ("", "latest"):
+        raise ValueError(
+            f"LUPUS_IMAGE={image} names no fixed version: give it a tag that is not latest, or a "
+            "digest, else a run could change its code halfway"
+        )
 
 
 def unknown_names(environment: Mapping[str, str], known: set[str]) -> dict[str, str]:

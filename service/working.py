@@ -6,13 +6,11 @@ from contextlib import contextmanager
 
 from service.api.resources import Resources
 from service.clock import DAY_MS
+from service.launching import open_launcher
 from service.notifications.transport import open_client
-from service.version import VERSION
-from service.worker.identity import process_identity
 from service.worker.loop import Worker
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings
-from workflows.local import LocalLauncher
 
 
 @contextmanager
@@ -23,21 +21,22 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
         retention_runs_ms=settings.retention_runs_days * DAY_MS,
         retention_rows_ms=settings.retention_run_rows_days * DAY_MS,
     )
-    launcher = LocalLauncher(settings.stores, settings.steps, VERSION)
+    launching = open_launcher(resources, pace)
     try:
         with open_client(resources.egress, settings.ca_bundle) as client:
             worker = Worker(
                 WorkerParts(
                     database=resources.database,
                     stores=resources.stores,
-                    launcher=launcher,
+                    launcher=launching.launcher,
                     clock=resources.clock,
                     box=resources.box,
                     client=client,
-                    holder=process_identity(),
+                    holder=launching.holder,
+                    shared=launching.shared,
                     public_url=settings.public_url.rstrip("/"),
                     steps=settings.steps,
-                    settings=pace,
+                    settings=launching.pace,
                     scratch=settings.scratch_folder,
                 )
             )
@@ -52,7 +51,7 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
                 resources.stopping.set()
                 stopper.join()
     finally:
-        launcher.close()
+        launching.launcher.close()
 
 
 def _stop_when_told(stopping: threading.Event, worker: Worker) -> None:

@@ -72,6 +72,8 @@ class Worker:
         deadline = time.monotonic() + self._parts.settings.drain_seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        if self._parts.shared:  # the others go on, or this one when it starts again
+            return
         try:
             with self._parts.database.write() as tx:
                 release_held(tx, self._parts.holder, self._parts.clock.now_ms())

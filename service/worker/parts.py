@@ -26,6 +26,7 @@ class WorkerParts:
     box: SecretBox
     client: httpx2.Client  # that of `service/notifications/transport.py`
     holder: str  # names the launcher: workers that share it share its runs
+    shared: bool = False  # whether those of other processes do
     public_url: str = ""
     steps: WorkflowSettings = field(default_factory=WorkflowSettings)
     settings: WorkerSettings = field(default_factory=WorkerSettings)

@@ -19,7 +19,7 @@ from service.worker.parts import WorkerParts
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
-from workflows.errors import CancelledError, CommitError
+from workflows.errors import CancelledError, CommitError, WorkflowError
 from workflows.launcher import Launched
 from workflows.publish import publish_failure
 from workflows.report import Report, read_changes
@@ -221,7 +221,7 @@ class _RunTick:
         """Again is a no-op; the next look finds absent what could not be launched."""
         try:
             self.parts.launcher.launch(self._request, attempt)
-        except StorageError as error:
+        except (StorageError, WorkflowError) as error:
             logger.warning("run %s: attempt %d not launched: %s", self.run.id, attempt, error)
 
     @property
@@ -230,4 +230,6 @@ class _RunTick:
 
     def _deadline_text(self) -> str:
         hours = (self.run.deadline_ms - self.run.accepted_ms) / HOUR_MS
-        return f"the run was not over {hours:g} hours after it was accepted"
+        last = (self.run.progress or {}).get("message")
+        why = f"; last: {last}" if last else ""
+        return f"the run was not over {hours:g} hours after it was accepted{why}"

@@ -24,6 +24,9 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LUPUS_DATA", str(tmp_path))
 
 
+FAR = {"archive": "hive://host:10000/db", "index": "https://host:9200", "objects": "s3://b/p"}
+
+
 def test_every_default_lies_below_one_folder(tmp_path: Path) -> None:
     settings = load_settings()
     assert settings.database_url == f"sqlite:///{tmp_path}/lupus.db"
@@ -62,6 +65,10 @@ def test_every_field_has_a_help_text() -> None:
         ({"executor": "nomad"}, "'local', 'argo' or 'auto'"),
         ({"executor": "argo"}, "LUPUS_OBJECTS is on this machine (file://): set it to s3://"),
         ({"executor": "auto", "objects": "s3://b"}, "LUPUS_ARCHIVE is on this machine"),
+        ({**FAR, "executor": "argo"}, "LUPUS_EXECUTOR needs LUPUS_IMAGE"),
+        ({**FAR, "executor": "argo", "image": "lupus"}, "a tag that is not latest"),
+        ({**FAR, "executor": "auto", "image": "host:5000/lupus:latest"}, "not latest"),
+        ({"argo_url": "argo.example.com"}, "LUPUS_ARGO_URL must begin with http"),
         ({"database": "sqlite:////x.db", "index": "sqlite:////x.db"}, "give the index its own"),
         ({"archive": "file:///x", "objects": "file:///x/"}, "the same folder"),
         ({"public_url": "lupus.example.com"}, "https://"),

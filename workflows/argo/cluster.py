@@ -14,13 +14,12 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from workflows.argo.rights import ARGO_GROUP
-from workflows.errors import ClusterError, ClusterRefusedError
+from workflows.errors import ClusterError, ClusterRefusedError, WorkflowError
 
 VERSION = "v1alpha1"
 _TIMEOUT = (5.0, 30.0)  # to connect, to answer
 _PAGE = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_INVALID = (400, 413, 422)
 _EXTRA = "needs the extra: pip install 'lupus-server[argo]'"
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -164,8 +163,16 @@ class _ConflictError(Exception):
     """An object of that name is there already."""
 
 
-class _MissingError(Exception):
-    """No such object."""
+class _MissingError(ClusterError):
+    """No such object, or none of its namespace or kind."""
+
+
+_KINDS: Mapping[int, type[WorkflowError]] = {
+    400: ClusterRefusedError,
+    404: _MissingError,
+    413: ClusterRefusedError,
+    422: ClusterRefusedError,
+}
 
 
 @contextmanager
@@ -179,11 +186,8 @@ def _translated(what: str, namespace: str) -> Iterator[None]:
         reason = _reason(error)
         if error.status == 409 and reason.get("reason") == "AlreadyExists":
             raise _ConflictError from None
-        if error.status == 404 and (reason.get("details") or {}).get("name"):
-            raise _MissingError from None
         told = f"cannot {what} in namespace {namespace}: {reason.get('message') or error.reason}"
-        kind = ClusterRefusedError if error.status in _INVALID else ClusterError
-        raise kind(told[:2000]) from None
+        raise _KINDS.get(error.status, ClusterError)(told[:2000]) from None
     except (HTTPError, OSError) as error:
         cause = getattr(error, "reason", None) or error
         raise ClusterError(f"cannot {what}: the Kubernetes API does not answer: {cause}") from None
