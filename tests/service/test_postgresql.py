@@ -131,14 +131,16 @@ def test_an_unknown_database_is_not_waited_for(server: PrivateServer) -> None:
 def test_a_stopped_server_is_busy_and_a_started_one_answers_at_once(
     server: PrivateServer, database: Database
 ) -> None:
-    assert ask(database) == 1
     server.stop()
     try:
         with pytest.raises(DatabaseBusyError, match="cannot be reached"):
             ask(database)
     finally:
         server.start()
-    assert ask(database) == 1, "no dead connection is left in the pool"
+    assert ask(database) == 1
+    server.stop()
+    server.start()
+    assert ask(database) == 1, "nobody meets the dead connection that the pool has"
 
 
 def test_a_connection_lost_in_a_transaction_undoes_it(
@@ -356,7 +358,7 @@ def test_a_worker_waits_for_its_database_and_goes_on(
 
 
 def test_what_a_row_says_is_in_no_error(database: Database) -> None:
-    row = {"name": "s3cret-name", "kind": "managed", "timezone": "UTC", "body": {}}
+    row: dict[str, object] = {"name": "s3cret-name", "kind": "managed", "timezone": "UTC", "body": {}}
     row |= {"created_ms": 1, "updated_ms": 1}
     with pytest.raises(DatabaseError) as caught, database.write() as tx:
         tx.execute(insert(tables.sources).values([row, row]))
