@@ -52,8 +52,14 @@ def open_index(settings: StorageSettings) -> Index:
 
 
 def open_archive(settings: StorageSettings) -> Archive:
-    """The archive of a ``file://`` URL, and the named connections it may read besides."""
+    """The archive that a URL names, and the named connections it may read besides."""
     engine = Engine(settings.memory_limit_mb, settings.threads, settings.scratch)
+    if scheme_of(settings.archive) in BUCKETS:
+        from storage.s3.archive import S3Archive  # noqa: PLC0415 - not needed for folders
+        from storage.s3.files import BucketFiles  # noqa: PLC0415 - not needed for folders
+
+        bucket = BucketFiles(settings.archive, settings.s3, settings.scratch)
+        return S3Archive(bucket, engine, open_connections(settings, engine))
     return ParquetArchive(
         folder_of("archive", settings.archive), engine, open_connections(settings, engine)
     )
@@ -61,10 +67,17 @@ def open_archive(settings: StorageSettings) -> Archive:
 
 def open_connections(settings: StorageSettings, engine: Engine) -> dict[str, ExternalTables]:
     """The named connections, which any archive may read; nothing is connected before it is used."""
-    return {one.name: _open_connection(one, engine) for one in settings.connections}
+    return {one.name: _open_connection(settings, one, engine) for one in settings.connections}
 
 
-def _open_connection(connection: Connection, engine: Engine) -> ExternalTables:
+def _open_connection(
+    settings: StorageSettings, connection: Connection, engine: Engine
+) -> ExternalTables:
+    if scheme_of(connection.url) in BUCKETS:
+        from storage.s3.files import BucketFiles  # noqa: PLC0415 - not needed for folders
+        from storage.s3.tables import S3Tables  # noqa: PLC0415 - not needed for folders
+
+        return S3Tables(BucketFiles(connection.url, settings.s3, settings.scratch), engine)
     return ParquetTables(folder_of(f"connection {connection.name}", connection.url), engine)
 
 

@@ -57,7 +57,7 @@ def compact_partition(engine: Engine, kind: Kind, folder: Path, grace_seconds: f
             stamps = [_stamp(file) for file in files]
         except FileNotFoundError:
             return 0  # somebody else is at work here
-        temporary = _merge(engine, kind, folder, files)
+        temporary = merge(engine, kind, folder, files)
         try:
             return _replace(folder, files, stamps, temporary)
         finally:
@@ -69,7 +69,8 @@ def _stamp(file: Path) -> _Stamp:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _merge(engine: Engine, kind: Kind, folder: Path, files: Sequence[Path]) -> Path:
+def merge(engine: Engine, kind: Kind, folder: Path, files: Sequence[Path]) -> Path:
+    """The rows of some files in a temporary file of a folder, versions resolved."""
     schema = _SCHEMA[kind]
     query = (
         exp.select(*(name(column) for column in schema.names))

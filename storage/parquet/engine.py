@@ -1,13 +1,12 @@
 """In-memory DuckDB, one for each process: it reads Parquet files and keeps nothing."""
 
-import fcntl
 import os
 import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -24,6 +23,7 @@ from storage.errors import (
     StorageError,
     UnreachableError,
 )
+from storage.scratch import own_folder
 from storage.translation import system_errors
 
 ROWS_PER_BATCH = 262_144
@@ -97,7 +97,7 @@ class Engine:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         if self._spill is None:
             with system_errors(f"scratch folder {self._scratch}"):
-                self._spill = _own_folder(self._scratch)
+                self._spill = own_folder(self._scratch, _SCRATCH_PREFIX)
         return duckdb.connect(
             ":memory:",
             config={
@@ -133,33 +133,6 @@ class Engine:
                     shutil.rmtree(self._spill[0], ignore_errors=True)
                     os.close(self._spill[1])
             self._root, self._spill = None, None
-
-
-def _own_folder(scratch: Path) -> tuple[Path, int]:
-    """A new folder held by a lock; folders that no living process holds are removed."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    guard = os.open(scratch, os.O_RDONLY)
-    try:
-        # Nobody may take a folder for abandoned between its making and its locking.
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        for old in scratch.glob(f"{_SCRATCH_PREFIX}*"):
-            with suppress(OSError):
-                _remove_if_abandoned(old)
-        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=scratch))
-        held = os.open(folder, os.O_RDONLY)
-        fcntl.flock(held, fcntl.LOCK_SH)
-        return folder, held
-    finally:
-        os.close(guard)
-
-
-def _remove_if_abandoned(folder: Path) -> None:
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(held)
 
 
 def _storage_error(error: Exception, files: Sequence[Path]) -> StorageError:

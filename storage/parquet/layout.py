@@ -67,9 +67,10 @@ def partitions(root: Path, kind: Kind, source: str) -> list[Path]:
 
 def files_between(root: Path, kind: Kind, source: str, start_ms: int, end_ms: int) -> list[Path]:
     """The files that may hold rows of [start, end), oldest day first."""
-    if end_ms <= start_ms:
+    days = days_between(start_ms, end_ms)
+    if days is None:
         return []
-    first, last = f"dt={_day_of(start_ms)}", f"dt={_day_of(end_ms - 1)}"
+    first, last = days
     found: list[Path] = []
     for folder in partitions(root, kind, source):
         if first <= folder.name <= last:
@@ -77,7 +78,15 @@ def files_between(root: Path, kind: Kind, source: str, start_ms: int, end_ms: in
     return found
 
 
-def _day_of(ts_ms: int) -> str:
+def days_between(start_ms: int, end_ms: int) -> tuple[str, str] | None:
+    """The folders' names of the first and the last day of [start, end), None without any."""
+    if end_ms <= start_ms:
+        return None
+    return f"dt={day_of(start_ms)}", f"dt={day_of(end_ms - 1)}"
+
+
+def day_of(ts_ms: int) -> str:
+    """The UTC day of a time as YYYY-MM-DD."""
     # Bounds may be far outside the calendar ("everything"); partitions never are.
     latest = (date.max - EPOCH).days
     return day_text(min(max(ts_ms // DAY_MS, (date.min - EPOCH).days), latest))

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from storage.errors import InvalidError, NotFoundError
@@ -44,9 +44,20 @@ def table_folder(root: Path, mapping: ExternalMapping) -> Path:
 
 def table_files(folder: Path, mapping: ExternalMapping) -> list[TableFile]:
     """All files of a table, in the order of their paths."""
+    return partitioned(folder, _data_files(folder), mapping)
+
+
+def is_data(path: PurePath) -> bool:
+    """Whether a file below a table's folder holds rows, by its name."""
+    hidden = any(part.startswith((".", "_")) for part in path.parts)
+    return not hidden and path.suffix in _ENDINGS
+
+
+def partitioned(folder: Path, paths: Iterable[Path], mapping: ExternalMapping) -> list[TableFile]:
+    """The files of a table with the partitions that they belong to, in order."""
     found = [
         TableFile(path, dict(_partition_values(path.relative_to(folder).parts[:-1])))
-        for path in sorted(_data_files(folder))
+        for path in sorted(paths)
     ]
     if not found:
         raise NotFoundError(f"table {mapping.table}: its folder holds no Parquet file")
@@ -84,7 +95,7 @@ def _data_files(folder: Path) -> Iterator[Path]:
         for parent, folders, names in os.walk(folder, onerror=_raise):
             folders[:] = [each for each in folders if not each.startswith((".", "_"))]
             for name in names:
-                if not name.startswith((".", "_")) and Path(name).suffix in _ENDINGS:
+                if is_data(PurePath(name)):
                     yield Path(parent) / name
 
 

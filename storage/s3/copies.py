@@ -12,6 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,20 @@ _PIECE_BYTES = 4 << 20
 _LOOK_AFTER_BYTES = 256 << 20
 
 
+def version_of(meta: "ObjectMeta") -> str:
+    """What tells an object's versions apart, in letters that a name may have."""
+    version = meta["e_tag"] or f"{meta['last_modified'].timestamp()}-{meta['size']}"
+    return re.sub(r"[^A-Za-z0-9-]", "", version)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Where a copy is and of which version."""
+
+    path: Path
+    version: str
+
+
 class Copies:
     """Copies of the objects of one bucket in the scratch folder, at most ``most_bytes``.
 
@@ -48,22 +63,25 @@ class Copies:
         self._most_bytes = most_bytes
         self._fetched_bytes = _LOOK_AFTER_BYTES  # what others left is looked through at first
 
-    def path(self, name: str, meta: "ObjectMeta | None" = None) -> Path:
-        """A copy of an object as it is now, or as ``meta`` of a listing has seen it.
+    def path(self, name: str) -> Path:
+        """A copy of an object as it is now.
 
         FileNotFoundError and the errors of obstore are the caller's to translate.
         """
-        seen = obstore.head(self._store, name) if meta is None else meta
-        place = self._place(name, seen)
+        return self.copy(name, obstore.head(self._store, name)).path
+
+    def copy(self, name: str, meta: "ObjectMeta") -> "Copy":
+        """A copy of an object as a listing has seen it, or as it has become since then."""
+        place = self._place(name, meta)
         with system_errors(f"copy of object {name}"):
             try:
                 os.utime(place)
-                return place
+                return Copy(place, version_of(meta))
             except FileNotFoundError:
                 pass
         return self._fetch(name)
 
-    def _fetch(self, name: str) -> Path:
+    def _fetch(self, name: str) -> "Copy":
         found = obstore.get(self._store, name)
         meta = found.meta
         self._make_room(meta["size"])
@@ -83,12 +101,11 @@ class Copies:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         self._fetched_bytes += written
-        return place
+        return Copy(place, version_of(meta))
 
     def _place(self, name: str, meta: "ObjectMeta") -> Path:
-        version = meta["e_tag"] or f"{meta['last_modified'].timestamp()}-{meta['size']}"
         owner = hashlib.sha256(f"{self._where}\n{name}".encode()).hexdigest()[:32]
-        return self._folder / f"{owner}-{re.sub(r'[^A-Za-z0-9-]', '', version)}"
+        return self._folder / f"{owner}-{version_of(meta)}"
 
     def _make_room(self, coming: int) -> None:
         if self._fetched_bytes + coming < _LOOK_AFTER_BYTES:

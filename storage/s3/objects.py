@@ -23,7 +23,7 @@ from storage.stored_objects import StoredObjects
 
 T = TypeVar("T")
 # So many names one request may delete.
-_DELETED_AT_ONCE = 1000
+DELETED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class S3Objects(StoredObjects):
     def delete_prefix(self, prefix: str) -> int:
         """Remove everything below; returns how many."""
         names = list(self.names(prefix))
-        for first in range(0, len(names), _DELETED_AT_ONCE):
-            some = names[first : first + _DELETED_AT_ONCE]
+        for first in range(0, len(names), DELETED_AT_ONCE):
+            some = names[first : first + DELETED_AT_ONCE]
             self._asked(prefix, partial(obstore.delete, self._store, some))
         return len(names)
 

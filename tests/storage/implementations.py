@@ -49,10 +49,11 @@ INDEXES: dict[str, Callable[[Path], Index]] = {
 }
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "parquet": lambda folder: open_archive(settings(folder)),
+    "parquet-s3": lambda folder: open_archive(on_s3(folder)),
 }
 
 # Implementations that need a real server.
-REAL = frozenset({"s3"})
+REAL = frozenset({"s3", "parquet-s3"})
 
 
 def contract(implementations: Iterable[str]) -> list[Any]:

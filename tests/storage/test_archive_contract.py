@@ -14,7 +14,7 @@ from storage.errors import InvalidError
 from storage.selector import LabelCondition, Selector
 from storage.series_key import SeriesKey
 from storage.source import SourceSpec
-from tests.storage.implementations import ARCHIVES
+from tests.storage.implementations import ARCHIVES, contract
 from tests.storage.points import DAY_MS, START_MS, Row, results, rows_of, table
 
 SOURCE = SourceSpec("s")
@@ -28,10 +28,12 @@ repeatable = settings(
 )
 
 
-@pytest.fixture(params=ARCHIVES)
+@pytest.fixture(params=contract(ARCHIVES))
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
     opened = ARCHIVES[request.param](tmp_path)
     yield opened
+    for source in ("s", "t"):
+        opened.purge(source)
     opened.close()
 
 

@@ -181,18 +181,18 @@ def test_of_two_compactions_at_once_the_second_gives_up(
     archive: Archive, engine: Engine, partition: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = fill(archive, 16)
-    merge, inner = compaction._merge, Engine(512, 1, partition.parent)
+    merge, inner = compaction.merge, Engine(512, 1, partition.parent)
 
     def merge_twice(*arguments: object) -> Path:
         """While the first has merged but not replaced, a second one does it all."""
         mine = merge(*arguments)  # type: ignore[arg-type]
-        monkeypatch.setattr(compaction, "_merge", merge)
+        monkeypatch.setattr(compaction, "merge", merge)
         assert compact_partition(inner, "points", partition, 3600) == 17
         return mine
 
     rows += [("m", {"n": "x"}, START_MS, 1.0, 1)]
     (partition / "more.parquet").write_bytes((partition / "job-1.parquet").read_bytes())
-    monkeypatch.setattr(compaction, "_merge", merge_twice)
+    monkeypatch.setattr(compaction, "merge", merge_twice)
     assert compact_partition(engine, "points", partition, 3600) == 0
     inner.close()
     assert len(layout.live_files(partition)) == 1
