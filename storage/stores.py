@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from storage.archive import Archive
-from storage.connections import Connection
+from storage.connections import Connection, named
 from storage.external import ExternalTables
 from storage.folder import FolderObjects
 from storage.index import Index
@@ -47,8 +47,17 @@ def open_objects(settings: StorageSettings) -> Objects:
 
 
 def open_index(settings: StorageSettings) -> Index:
-    """The index of a ``sqlite://`` URL."""
-    return SqliteIndex(database_file_of("index", settings.index))
+    """The index that a URL names."""
+    if scheme_of(settings.index) in ("http", "https"):
+        from storage.elasticsearch import extra  # noqa: F401, PLC0415 - says what is missing
+        from storage.elasticsearch.index import ElasticsearchIndex  # noqa: PLC0415 - an extra
+
+        return ElasticsearchIndex(settings.index, settings.elasticsearch)
+    if scheme_of(settings.index) == "sqlite":
+        return SqliteIndex(database_file_of("index", settings.index))
+    raise unknown_scheme(
+        "index", settings.index, "sqlite:////absolute/file.db or https://elasticsearch:9200"
+    )
 
 
 def open_archive(settings: StorageSettings) -> Archive:
@@ -60,6 +69,11 @@ def open_archive(settings: StorageSettings) -> Archive:
 
         bucket = BucketFiles(settings.archive, settings.s3, settings.scratch)
         return S3Archive(bucket, engine, open_connections(settings, engine))
+    if scheme_of(settings.archive) == "hive":
+        from storage.hive.opening import open_hive_archive  # noqa: PLC0415 - an extra
+
+        connections = open_connections(settings, engine)
+        return open_hive_archive(settings, engine, connections, open_archive, open_objects)
     return ParquetArchive(
         folder_of("archive", settings.archive), engine, open_connections(settings, engine)
     )
@@ -67,7 +81,9 @@ def open_archive(settings: StorageSettings) -> Archive:
 
 def open_connections(settings: StorageSettings, engine: Engine) -> dict[str, ExternalTables]:
     """The named connections, which any archive may read; nothing is connected before it is used."""
-    return {one.name: _open_connection(settings, one, engine) for one in settings.connections}
+    return {
+        one.name: _open_connection(settings, one, engine) for one in named(settings.connections)
+    }
 
 
 def _open_connection(
@@ -78,6 +94,10 @@ def _open_connection(
         from storage.s3.tables import S3Tables  # noqa: PLC0415 - not needed for folders
 
         return S3Tables(BucketFiles(connection.url, settings.s3, settings.scratch), engine)
+    if scheme_of(connection.url) == "hive":
+        from storage.hive.opening import open_hive_tables  # noqa: PLC0415 - an extra
+
+        return open_hive_tables(connection, settings)
     return ParquetTables(folder_of(f"connection {connection.name}", connection.url), engine)
 
 

@@ -1,7 +1,9 @@
 """Every implementation of each store: a second one joins the contract tests by one line."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from storage.index import Index
 from storage.objects import Objects
 from storage.settings import StorageSettings
 from storage.stores import open_archive, open_index, open_objects
+from tests.storage.elasticsearch.server import OLDER, PLAIN, SECURED, place_of, remove
 from tests.storage.s3.bucket import bucket_of
 
 
@@ -40,12 +43,31 @@ def on_s3(folder: Path) -> StorageSettings:
     )
 
 
+# An 8.x server is tried when there is one; the gate asks for none.
+SERVERS = {"elasticsearch": PLAIN, "elasticsearch-secured": SECURED} | (
+    {"elasticsearch-8": OLDER} if os.environ.get(OLDER) else {}
+)
+
+
+def on_elasticsearch(variable: str, folder: Path) -> Index:
+    """An index below a prefix that belongs to the folder."""
+    place = place_of(variable, folder)
+    return open_index(replace(settings(folder), index=place.url, elasticsearch=place.settings))
+
+
+def discard_index(implementation: str, folder: Path) -> None:
+    """Remove what an index keeps outside of its folder."""
+    if implementation in SERVERS:
+        remove(place_of(SERVERS[implementation], folder))
+
+
 OBJECTS: dict[str, Callable[[Path], Objects]] = {
     "folder": lambda folder: open_objects(settings(folder)),
     "s3": lambda folder: open_objects(on_s3(folder)),
 }
 INDEXES: dict[str, Callable[[Path], Index]] = {
     "sqlite": lambda folder: open_index(settings(folder)),
+    **{name: partial(on_elasticsearch, variable) for name, variable in SERVERS.items()},
 }
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "parquet": lambda folder: open_archive(settings(folder)),
@@ -53,7 +75,7 @@ ARCHIVES: dict[str, Callable[[Path], Archive]] = {
 }
 
 # Implementations that need a real server.
-REAL = frozenset({"s3", "parquet-s3"})
+REAL = frozenset({"s3", "parquet-s3", *SERVERS})
 
 
 def contract(implementations: Iterable[str]) -> list[Any]:

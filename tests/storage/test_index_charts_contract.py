@@ -7,14 +7,15 @@ import pytest
 
 from storage.index import Index, MetricSummary, SeriesEntry, WriteOutcome
 from tests.storage.documents import DAY_MS, anomaly, band, day, entry, new
-from tests.storage.implementations import INDEXES
+from tests.storage.implementations import INDEXES, contract, discard_index
 
 
-@pytest.fixture(params=INDEXES)
+@pytest.fixture(params=contract(INDEXES))
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Index]:
     opened = INDEXES[request.param](tmp_path)
     yield opened
     opened.close()
+    discard_index(request.param, tmp_path)
 
 
 def test_days_of_points_come_by_series_then_day(index: Index) -> None:

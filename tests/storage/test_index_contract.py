@@ -21,8 +21,9 @@ from storage.index import (
     WriteOutcome,
 )
 from storage.selector import LabelCondition
+from tests.real import server
 from tests.storage.documents import anomaly, day, entry, new
-from tests.storage.implementations import INDEXES
+from tests.storage.implementations import INDEXES, SERVERS, contract, discard_index
 
 SPAWN = multiprocessing.get_context("spawn")
 repeatable = settings(
@@ -31,11 +32,27 @@ repeatable = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+# A real server takes seconds for an example.
+EXAMPLES_ON_A_SERVER = 5
 
 
-@pytest.fixture(params=INDEXES)
+@pytest.fixture(params=contract(INDEXES))
 def implementation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def leave_nothing(implementation: str, tmp_path: Path) -> Iterator[None]:
+    if implementation in SERVERS:
+        server(SERVERS[implementation])  # skips where there is none
+    yield
+    discard_index(implementation, tmp_path)
+
+
+@pytest.fixture
+def examples(implementation: str) -> Iterator[int]:
+    """Counts down the examples that are worth their time."""
+    return iter(range(EXAMPLES_ON_A_SERVER if implementation in SERVERS else 10**6))
 
 
 @pytest.fixture
@@ -77,6 +94,7 @@ def test_infinite_numbers_become_null(index: Index) -> None:
 def test_the_same_write_again_changes_nothing(index: Index) -> None:
     assert index.write_anomalies([new(anomaly())]) == WriteOutcome(1, 0)
     assert index.write_anomalies([new(anomaly())]) == WriteOutcome(1, 0)
+    index.refresh()
     assert index.counts()["anomalies"] == 1
     assert stored(index, anomaly().id) == anomaly()
 
@@ -207,6 +225,7 @@ def test_each_field_of_a_search_must_match(index: Index, query: AnomalyQuery, ma
 
 def test_search_by_verdict(index: Index) -> None:
     index.write_anomalies([new(anomaly(1)), new(anomaly(2))])
+    index.refresh()
     index.set_verdict(anomaly(1).id, "false", "", "kim", 1)
     index.refresh()
     page = index.search_anomalies(AnomalyQuery(verdict="false"), 10)
@@ -216,9 +235,11 @@ def test_search_by_verdict(index: Index) -> None:
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(1, 5))
 @repeatable
 def test_pages_of_any_sizes_give_every_document_once_in_order(
-    index: Index, sizes: list[int], times: int
+    index: Index, examples: Iterator[int], sizes: list[int], times: int
 ) -> None:
     """Documents that share a time are the hard case, and writes in between come on top."""
+    if next(examples, None) is None:
+        return
     index.purge("s")
     documents = [anomaly(n % times, metric=f"m{n}") for n in range(30)]
     index.write_anomalies(new(document) for document in documents)
