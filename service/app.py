@@ -19,6 +19,7 @@ from service.api import (
     probes,
     sources,
     tokens,
+    uploads,
 )
 from service.api.gate import Gate
 from service.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
@@ -45,6 +46,7 @@ _RESOURCES = (
     anomalies,
     sources,
     points,
+    uploads,
     charts,
     detectors,
     channels,
@@ -79,7 +81,12 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
                 database=database,
                 stores=stores,
                 clock=clock,
-                ways=ways_of(database, clock, settings.loopback and settings.local_admin),
+                ways=ways_of(
+                    database,
+                    clock,
+                    settings.loopback and settings.local_admin,
+                    settings.secret("admin_token"),
+                ),
                 box=open_secret_box(key, settings.folder / "secret.key"),
                 egress=Egress(settings.egress_allow, settings.loopback),
             )
@@ -89,14 +96,15 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
 
 def _refuse_open_door(settings: Settings, database: Database, now_ms: int) -> None:
     """Others could reach the service and nobody could log in, or everybody."""
-    if settings.loopback:
+    if settings.loopback or settings.admin_token:
         return
     with database.read() as tx:
         tokens_there = count_valid_tokens(tx, now_ms)
     if not tokens_there:
         raise SettingsError(
             f"LUPUS_HOST={settings.host} can be reached from other machines and there is no token "
-            "yet: run `lupus-server token create --name admin --all` first, or listen on 127.0.0.1"
+            "yet: run `lupus-server token create --name admin --all` first, set LUPUS_ADMIN_TOKEN, "
+            "or listen on 127.0.0.1"
         )
 
 

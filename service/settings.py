@@ -23,6 +23,7 @@ from service.settings_checks import (
     OBJECTS,
     check_image,
     check_seen_by_pods,
+    check_token,
     check_url,
     is_loopback,
     split_list,
@@ -182,6 +183,11 @@ class Settings(BaseSettings):
         description="Whether a request without a token is the local administrator, on a loopback "
         "address only. Set false when other people work on the same machine.",
     )
+    admin_token: SecretStr | None = Field(
+        None,
+        description="Token of an administrator that is in no database, so that a service which "
+        "others can reach may start for the first time: `lps_` and 32 characters or more.",
+    )
     metrics_public: bool = Field(
         False,
         description="Whether `/metrics`, which names sources and rules, needs no token.",
@@ -213,6 +219,9 @@ class Settings(BaseSettings):
 
     max_body_mb: int = Field(
         1024, ge=1, description="Largest body of points in MiB, also after decompression."
+    )
+    max_upload_mb: int = Field(
+        4096, ge=1, description="Largest uploaded file of points in MiB, as it was sent."
     )
     max_request_kb: int = Field(1024, ge=16, description="Largest other body in KiB.")
     inline_points: int = Field(
@@ -302,6 +311,8 @@ class Settings(BaseSettings):
             raise ValueError("LUPUS_PUBLIC_URL must begin with http:// or https://")
         if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("LUPUS_SECRET_KEY is too short: 32 characters or more")
+        if self.admin_token:
+            check_token("LUPUS_ADMIN_TOKEN", self.admin_token.get_secret_value())
         if self.ca_bundle and not self.ca_bundle.is_file():
             raise ValueError(f"LUPUS_CA_BUNDLE: there is no file {self.ca_bundle}")
         return self

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 # Read by other parts: the command line's client, steps in pods, tests and their servers.
 _NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE")
+_SHORTEST_TOKEN = 36
 _NOT_SETTINGS_PREFIXES = ("LUPUS_TEST_", "LUPUS_SERVERS_")
 
 DATABASES = {
@@ -85,6 +86,14 @@ def check_seen_by_pods(archive: str, index: str, objects: str) -> None:
                 f"LUPUS_EXECUTOR needs stores that pods can reach, and {name} is on this machine "
                 f"({scheme}://): set it to {other}, or LUPUS_EXECUTOR=local"
             )
+
+
+def check_token(name: str, token: str) -> None:
+    """Refuse what is no token, or could be guessed; the message does not repeat it."""
+    if not token.startswith("lps_") or len(token) < _SHORTEST_TOKEN or not token.isascii():
+        raise ValueError(
+            f"{name} must be lps_ and 32 characters or more: lps_$(openssl rand -hex 32) makes one"
+        )
 
 
 def check_image(image: str) -> None:

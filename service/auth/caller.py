@@ -39,4 +39,5 @@ class Caller:
         return [source for source in sources if self.sees(source)]
 
 
+ADMIN = Caller("admin", (EVERYTHING,), frozenset(VERBS))
 LOCAL_ADMIN = Caller("local", (EVERYTHING,), frozenset(VERBS))

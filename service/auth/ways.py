@@ -5,17 +5,20 @@ not use it, or raises UnauthenticatedError when it does and is not accepted: a w
 becomes the local administrator. Another manner of logging in is another way in the list.
 """
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.auth.caller import LOCAL_ADMIN, VERBS, Caller
+from service.auth.caller import ADMIN, LOCAL_ADMIN, VERBS, Caller
 from service.auth.local_guard import why_not_local
 from service.auth.secret import PREFIX, hash_token
 from service.clock import Clock
 from service.database.engine import Database
 from service.database.tokens import token_by_hash, touch_token
 from service.errors import UnauthenticatedError
+from storage.errors import InvalidError
+from storage.secret import Secret
 
 # `last used` is for people: one write a minute and token, not one a request.
 _TOUCH_EVERY_MS = 60_000
@@ -35,6 +38,23 @@ class Way(Protocol):
     def caller(self, given: Credentials) -> Caller | None:
         """The caller, or None when the request does not use this way."""
         ...
+
+
+@dataclass(frozen=True)
+class AdminToken:
+    """The administrator's token of the settings; a rotated file holds at once."""
+
+    secret: Secret
+
+    def caller(self, given: Credentials) -> Caller | None:
+        scheme, _, text = given.headers.get("authorization", "").partition(" ")
+        try:
+            right = self.secret.read()
+        except InvalidError:
+            return None  # a file that is gone locks out this one token only
+        same = hmac.compare_digest(text.strip().encode(), right.encode())
+        # Other tokens are in the database, so this way never refuses.
+        return ADMIN if right and same and scheme.lower() == "bearer" else None
 
 
 @dataclass(frozen=True)
@@ -78,10 +98,13 @@ class LocalAdmin:
         return LOCAL_ADMIN
 
 
-def ways_of(database: Database, clock: Clock, loopback_admin: bool) -> Sequence[Way]:
+def ways_of(
+    database: Database, clock: Clock, loopback_admin: bool, admin_token: Secret | None = None
+) -> Sequence[Way]:
     """Tokens always; the local administrator where only this machine can reach the service."""
-    tokens = BearerToken(database, clock)
-    return (tokens, LocalAdmin()) if loopback_admin else (tokens,)
+    ways: list[Way] = [AdminToken(admin_token)] if admin_token else []
+    ways.append(BearerToken(database, clock))
+    return (*ways, LocalAdmin()) if loopback_admin else tuple(ways)
 
 
 def who(ways: Sequence[Way], given: Credentials) -> Caller:

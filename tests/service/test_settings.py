@@ -73,6 +73,8 @@ def test_every_field_has_a_help_text() -> None:
         ({"archive": "file:///x", "objects": "file:///x/"}, "the same folder"),
         ({"public_url": "lupus.example.com"}, "https://"),
         ({"secret_key": "short"}, "32 characters"),
+        ({"admin_token": "x" * 40}, "LUPUS_ADMIN_TOKEN must be lps_"),
+        ({"admin_token": "lps_short"}, "LUPUS_ADMIN_TOKEN must be lps_"),
         ({"ca_bundle": "/nowhere.pem"}, "there is no file /nowhere.pem"),
         ({"egress_allow": "10.0.0.0/33"}, "LUPUS_EGRESS_ALLOW"),
         ({"port": 70_000}, "LUPUS_PORT"),

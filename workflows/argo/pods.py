@@ -32,7 +32,7 @@ _MAPS = ("nodeSelector", "annotations", "labels")
 _KEYS = (*_MODELS, *_LISTS, *_TEXTS, *_MAPS)
 
 # What no step needs; and what only plan and publish may know.
-_NOBODY = ("LUPUS_DATABASE", "LUPUS_SECRET_KEY", "LUPUS_TOKEN")
+_NOBODY = ("LUPUS_DATABASE", "LUPUS_SECRET_KEY", "LUPUS_TOKEN", "LUPUS_ADMIN_TOKEN")
 _NOT_DETECT = ("LUPUS_ARCHIVE", "LUPUS_INDEX", "LUPUS_HIVE", "LUPUS_ELASTICSEARCH")
 _SECRET = ("_PASSWORD", "_SECRET_ACCESS_KEY", "_API_KEY", "_TOKEN", "_SECRET_KEY")
 
