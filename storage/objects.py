@@ -1,8 +1,10 @@
 """The objects' seam: small files by name, with an atomic create."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Objects(Protocol):
@@ -38,4 +40,30 @@ class Objects(Protocol):
 
     def delete_prefix(self, prefix: str) -> int:
         """Remove everything below; returns how many."""
+        ...
+
+
+@dataclass(frozen=True)
+class SignedPut:
+    """A request that writes one new object without credentials, as long as it is valid."""
+
+    url: str
+    headers: Mapping[str, str]
+    method: str = "PUT"
+
+
+@runtime_checkable
+class UploadableObjects(Protocol):
+    """What objects offer besides, where somebody else may write to them directly."""
+
+    def sign_put(self, name: str, life: timedelta) -> SignedPut:
+        """A request with which somebody else may write one object that is absent."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Bytes of an object; NotFoundError when absent."""
+        ...
+
+    def copy(self, name: str, to: str) -> None:
+        """Copy an object within the store, atomically."""
         ...

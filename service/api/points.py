@@ -4,24 +4,20 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from service.accept_ingest import StagedPayload, accept_ingest, new_payload
-from service.api.access import Asking, check_source, source_or_404
+from service.api.access import Asking
 from service.api.body import StrictRoute
-from service.api.errors import QueryError
 from service.api.idempotency import REPLAYED, IdempotencyKey, request_key
+from service.api.ingest_source import check_ingest_source, make_ingest_source
 from service.api.ingests import IngestOut, shown
 from service.api.payload import FORMATS, Payload, small, spooled
 from service.api.problems import FieldProblem, Problem, problem
 from service.api.resources import Opened, Resources
+from service.api.uploads import named_upload, take_upload
 from service.auth.caller import Caller
-from service.database.audit import record_change
 from service.database.idempotency import RequestKey, find_replay
 from service.database.ingests import Ingest, get_ingest
-from service.database.sources import get_source, put_source
-from service.errors import ConflictError
 from service.ingest_now import ingest_now
 from service.settings import MIB
-from storage.errors import InvalidError
-from storage.series_key import check_source as check_name
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=StrictRoute)
 
@@ -45,9 +41,15 @@ _BODY = {
         "application/json": {
             "schema": {
                 "type": "object",
-                "required": ["points"],
                 "additionalProperties": False,
-                "properties": {"points": {"type": "array", "items": _POINT}},
+                "properties": {
+                    "points": {"type": "array", "items": _POINT},
+                    "upload": {
+                        "type": "string",
+                        "description": "Instead of points: the id of an upload that is there.",
+                    },
+                },
+                "oneOf": [{"required": ["points"]}, {"required": ["upload"]}],
             },
             "example": {
                 "points": [
@@ -82,41 +84,19 @@ async def post_points(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Store points: 200 when they are stored and searchable, 202 when there are many."""
-    await run_in_threadpool(_check_source, opened, caller, source)
+    await run_in_threadpool(check_ingest_source, opened, caller, source)
     settings = opened.settings
     limit = settings.max_body_mb * MIB
     async with spooled(request, settings.scratch_folder, limit) as payload:
+        upload = await run_in_threadpool(named_upload, payload)
+        if upload is not None:
+            taken = await run_in_threadpool(take_upload, opened, caller, source, upload)
+            return _answer(taken.ingest, taken.replayed)
         key = request_key(idempotency_key, caller, f"points:{source}", payload.sha256)
         ingest, replayed = await run_in_threadpool(_take, opened, caller, source, payload, key)
         if not replayed and await run_in_threadpool(small, payload, settings.inline_points):
             ingest = await run_in_threadpool(_store_now, opened, ingest)
     return _answer(ingest, replayed)
-
-
-def _check_source(opened: Resources, caller: Caller, name: str) -> None:
-    """Refuse a source that is not there and that this caller may not make."""
-    check_source(caller, "ingest", name)
-    may_make = opened.settings.creates_sources and caller.may("manage", name)
-    with opened.database.read() as tx:
-        if may_make and get_source(tx, name, deleted=True) is None:
-            _check_name(name)
-        elif source_or_404(tx, caller, "ingest", name).kind == "external":
-            raise ConflictError(f"source {name} is external: its points are in its own table")
-
-
-def _make_source(opened: Resources, caller: Caller, name: str, now_ms: int) -> None:
-    """Make what the first points belong to; the check has allowed it."""
-    with opened.database.write() as tx:
-        if get_source(tx, name, deleted=True) is None:
-            put_source(tx, name, "managed", "UTC", {"kind": "managed"}, now_ms)
-            record_change(tx, now_ms, caller.name, "source.put", name, {"by": "first points"})
-
-
-def _check_name(name: str) -> None:
-    try:
-        check_name(name)
-    except InvalidError as error:
-        raise QueryError("source", str(error)) from None
 
 
 def _take(
@@ -131,7 +111,7 @@ def _take(
             return found, True
     staged: StagedPayload = new_payload(now_ms, payload.format, payload.zipped)
     opened.stores.objects.put_file(staged.name, payload.path)
-    _make_source(opened, caller, source, now_ms)
+    make_ingest_source(opened, caller, source, now_ms)
     accepted = accept_ingest(opened.database, source, staged, caller.name, now_ms, key)
     return accepted.ingest, accepted.replayed
 

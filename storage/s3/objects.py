@@ -3,8 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from obstore.store import S3Store
 
 from storage.errors import ExistsError, InvalidError, RefusedError, StorageError, UnreachableError
 from storage.object_names import checked_name
-from storage.objects import Objects
+from storage.objects import Objects, SignedPut
 from storage.s3.copies import Copies
 from storage.s3.store import SECRET_LIFE, BucketStore, open_store, place_of
 from storage.settings import S3Settings
@@ -24,15 +23,6 @@ from storage.stored_objects import StoredObjects
 T = TypeVar("T")
 # So many names one request may delete.
 DELETED_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class SignedPut:
-    """A request that writes one new object without credentials, as long as it is valid."""
-
-    url: str
-    headers: Mapping[str, str]
-    method: str = "PUT"
 
 
 class S3Objects(StoredObjects):
@@ -83,6 +73,11 @@ class S3Objects(StoredObjects):
         """Bytes of an object; NotFoundError when absent."""
         checked_name(name)
         return self._asked(name, lambda: obstore.head(self._store, name)["size"])
+
+    def copy(self, name: str, to: str) -> None:
+        """Copy an object within the bucket, atomically; the server does it."""
+        checked_name(to)
+        self._asked(name, lambda: obstore.copy(self._store, checked_name(name), to))
 
     def sign_put(self, name: str, life: timedelta) -> SignedPut:
         """A request with which somebody else may write one object that is absent."""
