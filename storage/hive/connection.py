@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -51,12 +52,13 @@ class HiveConnection:
         Without rows nothing is given. Lost before its first row, the question is asked again once.
         """
         deadline = self._deadline(deadline_seconds)
-        session, operation = _twice(
-            LostConnectionError, deadline, lambda: self._begun(sql, deadline)
+        session, operation, first, rest = _twice(
+            LostConnectionError, deadline, lambda: self._first(sql, deadline)
         )
         with self._lent(session, operation):
-            schema = session.schema(operation, deadline.seconds)
-            yield from session.batches(operation, schema, deadline.seconds)
+            yield from first
+            del first
+            yield from rest
 
     def close(self) -> None:
         """End all sessions; statements of other threads end with an error."""
@@ -92,6 +94,19 @@ class HiveConnection:
             schema = session.schema(operation, deadline.seconds)
             batches = list(session.batches(operation, schema, deadline.seconds))
         return pa.Table.from_batches(batches, schema)
+
+    def _first(
+        self, sql: str, deadline: Deadline
+    ) -> tuple[Session, Any, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+        """The first part of the answer, if there is one, and what gives the others."""
+        session, operation = self._begun(sql, deadline)
+        try:
+            schema = session.schema(operation, deadline.seconds)
+            rest = session.batches(operation, schema, deadline.seconds)
+            return session, operation, list(islice(rest, 1)), rest
+        except BaseException as error:
+            self._let_go(session, operation, error)
+            raise
 
     @contextmanager
     def _lent(self, session: Session, operation: Any) -> Iterator[None]:

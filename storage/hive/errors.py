@@ -70,9 +70,11 @@ _NAMED_SECRET = re.compile(
     r"(?i)([\w.-]*(?:password|passwd|secret|token|credential|access\.key|api_?key)[\w.-]*"
     r"['\"]?\s*[=:]\s*)(?!\s)(\"[^\"]*\"|'[^']*'|[^\s,;)]+)"
 )
+# Spark names two Java classes and its own cause twice before it says what is wrong.
 _JAVA_PREFIX = re.compile(
-    r"^(?:(?:[a-z_]+\.)+[A-Za-z$]*(?:Exception|Error):\s*|Error while compiling statement:\s*"
-    r"|Error running query:\s*|Error operating \w+:\s*|FAILED:\s*)+"
+    r"^(?:(?:\[[A-Z_.]+\]\s*)?(?:[a-z_][\w]*\.)+[\w$]*(?:Exception|Error):\s*"
+    r"|Error while compiling statement:\s*|Error running query:\s*|Error operating \w+:\s*"
+    r"|FAILED:\s*)+"
 )
 
 
@@ -103,11 +105,11 @@ def status_error(
 
 def shown(text: str, secrets: Sequence[str] = ()) -> str:
     """The first line of a server's message, shortened, without credentials and Java names."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    said = _JAVA_PREFIX.sub("", text.strip()) or text
+    line = next((line.strip() for line in said.splitlines() if line.strip()), "")
     for secret in secrets:
         if secret:
             line = line.replace(secret, "***")
     line = _CREDENTIALS_IN_URL.sub(r"\1***@", line)
     line = _NAMED_SECRET.sub(r"\1***", line)
-    line = _JAVA_PREFIX.sub("", line)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -20,6 +20,7 @@ from storage.hive.sasl import Mechanism, Plain, negotiate
 from storage.hive.tls import tls_context
 
 _PART = 1 << 18
+_LARGEST_PART = 1 << 22
 _LARGEST_FRAME = 1 << 30
 _LEAST_SECONDS = 0.05
 
@@ -157,7 +158,8 @@ class SocketMessages(Messages):
 
     def arrive(self, size: int) -> bytearray:
         if not self._framed:
-            part = bytearray(max(size, _PART))
+            # A damaged length must not become memory.
+            part = bytearray(min(max(size, _PART), _LARGEST_PART))
             count = self._socket.recv_into(part)
             if count == 0:
                 raise EOFError("the server closed the connection")

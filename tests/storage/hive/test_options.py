@@ -14,7 +14,7 @@ TABLES = {"tables": ["ml_metrics.*"]}
 
 def test_a_section_in_full(tmp_path: Path) -> None:
     password = tmp_path / "password"
-    password.write_text("first\n")
+    password.write_text("pw1\n")
     options = hive_options(
         "warehouse",
         URL,
@@ -40,10 +40,10 @@ def test_a_section_in_full(tmp_path: Path) -> None:
     assert options.ca_bundle == Path("/etc/ca.pem")
     assert options.functions == ("get_json_object",)
     assert (options.deadline_seconds, options.sessions) == (60, 2)
-    assert options.password.read() == "first"
-    password.write_text("second")
-    assert options.password.read() == "second"
-    assert "second" not in repr(options)
+    assert options.password.read() == "pw1"
+    password.write_text("pw2")
+    assert options.password.read() == "pw2"
+    assert "pw2" not in repr(options)
 
 
 def test_defaults() -> None:
