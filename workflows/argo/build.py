@@ -1,6 +1,7 @@
 """The workflow of one attempt, as the Kubernetes API takes it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from hera.workflows import DAG, Container, Parameter, RetryStrategy, Task, Workflow, models
@@ -56,6 +57,7 @@ def workflow(
         labels=_labels(request, attempt, settings),
         annotations=_annotations(request),
         entrypoint="run",
+        arguments=_arguments(request),
         service_account_name=settings.service_account,
         parallelism=settings.parallelism,
         active_deadline_seconds=deadline_seconds,
@@ -132,7 +134,7 @@ class _Steps:
             command=COMMAND,
             args=[*args, "--attempt", "{{retries}}", "--outputs", _OUTPUTS],
             inputs=[Parameter(name=given) for given in inputs],
-            outputs=[_output(output) for output in outputs],
+            outputs=[_output(output, kind) for output in outputs],
             env=self._environment(kind),
             env_from=list(pod.many("envFrom")),
             resources=pod.one("resources"),
@@ -185,12 +187,28 @@ class _Steps:
         )
 
 
-def _output(name: str) -> Parameter:
-    """Without a default a step that fails would be an error of Argo's, and tried again."""
+def _output(name: str, kind: PodKind) -> Parameter:
+    """Without a default a step that fails would be an error of Argo's, and tried again.
+
+    What there is once in a run is told of the whole workflow too.
+    """
     default = "0" if name != "outcome" else "failed"
     return Parameter(
-        name=name, value_from=models.ValueFrom(path=f"{_OUTPUTS}/{name}", default=default)
+        name=name,
+        value_from=models.ValueFrom(path=f"{_OUTPUTS}/{name}", default=default),
+        global_name=None if kind == "detect" else name,
     )
+
+
+def _arguments(request: Request) -> list[Parameter]:
+    """For people only: no step reads them."""
+    told: dict[str, str] = {"source": source_of(request)}
+    if isinstance(request, RunRequest):
+        told |= {"rule": request.rule or "", "series": _series(request)}
+        told |= {"from": _date(request.start_ms), "to": _date(request.end_ms)}
+        told["detector"] = _detector(request)
+    # Argo would replace what looks like one of its variables.
+    return [Parameter(name=n, value=_plain(v).replace("{{", "{ {")) for n, v in told.items()]
 
 
 def _either(text: str) -> models.IntOrString:
@@ -251,14 +269,23 @@ def _annotations(request: Request) -> dict[str, str]:
 
 
 def _description(request: RunRequest) -> str:
-    """Which series, which detector: for people in Argo's pages, where markdown is drawn."""
+    """For people in Argo's pages, where markdown is drawn."""
+    return f"`{_plain(_series(request))}` by `{_plain(_detector(request))}`"
+
+
+def _series(request: RunRequest) -> str:
     labels = ", ".join(f"{name}={value}" for name, value in request.labels.items())
-    series = ", ".join(request.metrics) + (f" {{{labels}}}" if labels else "")
-    detector = ", ".join(
-        f"{name} {value}" for name, value in request.detector.items() if name != "type"
-    )
-    kind = request.detector.get("type", "")
-    return f"`{_plain(series)}` by `{_plain(f'{kind} ({detector})' if detector else str(kind))}`"
+    return ", ".join(request.metrics) + (f" {{{labels}}}" if labels else "")
+
+
+def _detector(request: RunRequest) -> str:
+    parameters = ", ".join(f"{n} {v}" for n, v in request.detector.items() if n != "type")
+    kind = str(request.detector.get("type", ""))
+    return f"{kind} ({parameters})" if parameters else kind
+
+
+def _date(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 def _plain(text: str) -> str:
