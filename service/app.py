@@ -38,7 +38,9 @@ from service.settings import Settings
 from service.version import VERSION
 from service.worker.settings import WorkerSettings
 from service.working import working
-from storage.stores import open_stores
+from storage.errors import StorageError
+from storage.location import BUCKETS, scheme_of
+from storage.stores import Stores, open_stores
 
 _log = structlog.get_logger("service.app")
 _RESOURCES = (
@@ -76,6 +78,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
         _refuse_open_door(settings, database, clock.now_ms())
         key = settings.secret_key.get_secret_value() if settings.secret_key else None
         with open_stores(settings.stores) as stores:
+            _refuse_unsafe_commits(settings, stores)
             yield Resources(
                 settings=settings,
                 database=database,
@@ -92,6 +95,20 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
             )
     finally:
         database.close()
+
+
+def _refuse_unsafe_commits(settings: Settings, stores: Stores) -> None:
+    """A bucket where two could create one name would let two attempts of a step both count."""
+    if scheme_of(settings.objects_url) not in BUCKETS:
+        return
+    from storage.s3.objects import check_conditional_puts  # noqa: PLC0415 - buckets only
+
+    try:
+        check_conditional_puts(stores.objects)
+    except StorageError as error:
+        if not error.transient:
+            raise SettingsError(f"LUPUS_OBJECTS cannot be used: {error}") from error
+        _log.warning("objects_not_checked", error=str(error))
 
 
 def _refuse_open_door(settings: Settings, database: Database, now_ms: int) -> None:

@@ -14,6 +14,7 @@ from storage.s3.store import open_store
 from storage.secret import Secret
 from storage.settings import S3Settings
 from tests.real import own_name, server
+from tests.storage.s3.proxy import Answer, Call, Forward, Rule
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,19 @@ def with_secret(settings: S3Settings, path: Path, secret: str) -> S3Settings:
     """The same settings with the secret in a file."""
     path.write_text(secret)
     return replace(settings, secret_access_key=Secret(file=path))
+
+
+def unconditional(bucket: Bucket) -> Rule:
+    """A proxy's rule: the server overwrites what should be created only if absent."""
+    beside = open_store(bucket.url, bucket.s3)
+    prefix = bucket.url.removeprefix("s3:/") + "/"
+
+    def rule(call: Call, forward: Forward) -> Answer | None:
+        condition = {name.lower() for name in call.headers} & {"if-none-match"}
+        if call.method != "PUT" or not condition:
+            return forward(call)
+        # The header is signed, so a proxy cannot just leave it out: it writes on its own.
+        done = obstore.put(beside, call.path.removeprefix(prefix), call.body, mode="overwrite")
+        return Answer(200, [("ETag", str(done["e_tag"]))])
+
+    return rule

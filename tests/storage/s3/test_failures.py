@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import obstore
 import pytest
 
 from storage.errors import (
@@ -24,10 +23,9 @@ from storage.errors import (
 )
 from storage.s3 import store as opening
 from storage.s3.objects import S3Objects, check_conditional_puts
-from storage.s3.store import open_store
 from storage.secret import Secret
 from storage.settings import S3Settings
-from tests.storage.s3.bucket import Bucket, with_secret
+from tests.storage.s3.bucket import Bucket, unconditional, with_secret
 from tests.storage.s3.proxy import Answer, Call, Forward, proxy, slow_down
 from workflows.commits import Attempt, read_commit
 
@@ -166,18 +164,7 @@ def test_conditional_puts_are_found_where_they_work(bucket: Bucket, tmp_path: Pa
 
 
 def test_a_server_without_conditional_puts_is_refused(bucket: Bucket, tmp_path: Path) -> None:
-    beside = open_store(bucket.url, bucket.s3)
-    prefix = bucket.url.removeprefix("s3:/") + "/"
-
-    def unconditional(call: Call, forward: Forward) -> Answer | None:
-        condition = {name.lower() for name in call.headers} & {"if-none-match"}
-        if call.method != "PUT" or not condition:
-            return forward(call)
-        # The header is signed, so a proxy cannot just leave it out: it writes on its own.
-        done = obstore.put(beside, call.path.removeprefix(prefix), call.body, mode="overwrite")
-        return Answer(200, [("ETag", str(done["e_tag"]))])
-
-    with proxy(bucket.s3.endpoint, unconditional) as endpoint:
+    with proxy(bucket.s3.endpoint, unconditional(bucket)) as endpoint:
         objects = S3Objects(bucket.url, bucket.through(endpoint), tmp_path)
         with pytest.raises(InvalidError, match="conditional puts"):
             check_conditional_puts(objects)
