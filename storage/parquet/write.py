@@ -38,8 +38,21 @@ FIRST_MS = (date.min - layout.EPOCH).days * DAY_MS
 LAST_MS = (date.max - layout.EPOCH).days * DAY_MS + DAY_MS - 1
 
 
+Days = Iterable[tuple[int, pa.Table]]  # a day counted from 1970, and its rows in their order
+
+
 def write_points(root: Path, source: str, job: str, points: pa.Table) -> list[Path]:
     """Store the points of one ingest; returns the partitions touched."""
+    return _write_days(root, "points", source, job, point_days(source, points))
+
+
+def write_results(root: Path, source: str, run: str, results: pa.Table) -> list[Path]:
+    """Store the results of one run; returns the partitions touched."""
+    return _write_days(root, "results", source, run, result_days(results))
+
+
+def point_days(source: str, points: pa.Table) -> Days:
+    """The points of one ingest as the files of their days have them."""
     points = _conforming(points, POINT_SCHEMA, ("metric", "ts", "sequence"))
     if not pc.all(pc.is_finite(points["value"]), min_count=0).as_py():
         raise InvalidError("value: allowed are finite numbers and null")
@@ -56,20 +69,18 @@ def write_points(root: Path, source: str, job: str, points: pa.Table) -> list[Pa
         columns = [ids.take(numbers), metrics.take(numbers), labels.take(numbers), *numeric]
         return pa.Table.from_arrays(columns, schema=POINT_FILE_SCHEMA)
 
-    days = ((day, rows_of(some)) for day, some in _by_day(ts, order))
-    return _write_days(root, "points", source, job, days)
+    return ((day, rows_of(some)) for day, some in _by_day(ts, order))
 
 
-def write_results(root: Path, source: str, run: str, results: pa.Table) -> list[Path]:
-    """Store the results of one run; returns the partitions touched."""
+def result_days(results: pa.Table) -> Days:
+    """The results of one run as the files of their days have them."""
     results = _conforming(results, RESULT_SCHEMA, ("rule", "series", "ts", "generation"))
     ts = results["ts"].to_numpy()
     keys = [("rule", "ascending"), ("series", "ascending"), ("ts", "ascending")]
     by_series = results.select(["rule", "series", "ts"])
     sorted_rows = np.asarray(pc.sort_indices(by_series, sort_keys=keys)).astype(np.int64)
     order = sorted_rows[np.argsort(ts[sorted_rows] // DAY_MS, kind="stable")]
-    days = ((day, results.take(pa.array(some))) for day, some in _by_day(ts, order))
-    return _write_days(root, "results", source, run, days)
+    return ((day, results.take(pa.array(some))) for day, some in _by_day(ts, order))
 
 
 def write_file(rows: pa.Table, folder: Path, job: str) -> Path:

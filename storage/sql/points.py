@@ -6,7 +6,7 @@ ones for local times: see `storage.local_time`), ``value`` (null instead of NaN 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from sqlglot import exp
@@ -15,13 +15,17 @@ from storage.conditions import ABSENT, glob_regex
 from storage.local_time import LocalTime
 from storage.selector import Selector
 from storage.source import ExternalMapping, PartitionColumn
-from storage.sql.dialect import Dialect, bigint, call, times
+from storage.sql.build import bigint, call, times
+from storage.sql.dialect import Dialect
 from storage.sql.mapping import Type
 from storage.sql.matching import label_conditions, metric_condition, name, number, text, within
 from storage.sql.where import parse_where
 
 # More dates than this are no pruning worth its text.
 _MOST_DATES = 20_000
+# The time of a row whose text is none; far outside of every range.
+UNREAD = -(10**17)
+_RANGES = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y%m", "%Y-%m")  # sorted as text as by time
 _LARGEST = exp.Literal.number("1.7976931348623157E308")
 
 
@@ -32,8 +36,16 @@ def points_query(
     table: exp.Expr,
     selector: Selector,
     local: LocalTime,
+    functions: Collection[str] = (),
+    *,
+    unread: bool = False,
 ) -> exp.Select:
-    """The selected points, versions unresolved and unordered."""
+    """The selected points, versions unresolved and unordered.
+
+    ``functions`` are those that the connection allows in the mapping's condition besides. With
+    ``unread`` rows whose written time does not fit its format are given too, with `UNREAD` for a
+    time; DuckDB refuses such a row by itself.
+    """
     types = {column.lower(): type_ for column, type_ in columns.items()}
     rows = exp.select(
         exp.alias_(_metric(mapping), "metric", quoted=True),
@@ -47,16 +59,16 @@ def points_query(
     ).from_(table)
     if mapping.value_columns:
         rows = rows.join(_metric_rows(mapping, selector), join_type="cross")
-    rows = rows.where(*_partitions(mapping, selector, local))
+    rows = rows.where(*partition_conditions(mapping, types, selector, local))
     if mapping.where is not None:
-        rows = rows.where(parse_where(mapping.where, dialect.name, columns))
+        rows = rows.where(parse_where(mapping.where, dialect.name, columns, functions))
     start, end = selector.start_ms, selector.end_ms
     if is_local(mapping):
         start, end = local.wall_from(start), local.wall_from(end)
     return (
         exp.select(exp.Star())
         .from_(rows.subquery("points"))
-        .where(*within(name("ts"), start, end))
+        .where(_in_range(start, end, unread))
         .where(exp.NEQ(this=name("metric"), expression=text("")))
         .where(*metric_condition(name("metric"), selector.metrics))
         .where(*label_conditions(lambda label: _mapped_label(mapping, label), selector.labels))
@@ -108,11 +120,27 @@ def _time(mapping: ExternalMapping, types: Mapping[str, Type], dialect: Dialect)
         return dialect.of_timestamp(column)
     if time.kind == "date":
         return dialect.of_date(column)
+    written = written_time(mapping)
+    read = dialect.of_text(written, time.format or "")
+    if dialect.name == "duckdb":
+        return read
+    there = exp.not_(exp.Is(this=written.copy(), expression=exp.Null()))
+    return exp.Coalesce(this=read, expressions=[exp.Case().when(there, number(UNREAD))])
+
+
+def written_time(mapping: ExternalMapping) -> exp.Expr:
+    """The text in which a row says its time."""
     parts: list[exp.Expr] = []
-    for each in time.columns:
+    for each in mapping.time.columns:
         parts += [text(" "), exp.cast(name(each), "text")]
-    written = parts[1] if len(time.columns) == 1 else call("concat", *parts[1:])
-    return dialect.of_text(written, time.format or "")
+    return parts[1] if len(parts) == 2 else call("concat", *parts[1:])
+
+
+def _in_range(start: int, end: int, unread: bool) -> exp.Expr:
+    inside = exp.and_(*within(name("ts"), start, end))
+    if not unread:
+        return inside
+    return exp.or_(inside, exp.EQ(this=name("ts"), expression=number(UNREAD)))
 
 
 def _value(mapping: ExternalMapping) -> exp.Expr:
@@ -157,17 +185,52 @@ def _matches(glob: str, metric: str) -> bool:
     return re.fullmatch(glob_regex(glob), metric) is not None
 
 
-def _partitions(mapping: ExternalMapping, selector: Selector, local: LocalTime) -> list[exp.Expr]:
-    """What prunes partitions; for several columns each by itself, the files do the rest."""
+def partition_conditions(
+    mapping: ExternalMapping, types: Mapping[str, Type], selector: Selector, local: LocalTime
+) -> list[exp.Expr]:
+    """What leaves the partitions that may hold points of the range, and no others."""
     dates = local.dates(selector.start_ms, selector.end_ms)
-    if len(dates) > _MOST_DATES:
+    if not mapping.partitions or len(dates) > _MOST_DATES:
         return []
-    conditions: list[exp.Expr] = []
-    for partition in mapping.partitions:
-        column, values = name(partition.column), formatted_dates(partition, dates)
-        if values and partition.format in ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y%m", "%Y-%m"):
-            conditions.append(exp.GTE(this=column, expression=text(values[0])))
-            conditions.append(exp.LTE(this=column.copy(), expression=text(values[-1])))
-        elif values:
-            conditions.append(exp.In(this=column, expressions=[text(v) for v in values]))
-    return conditions
+    if not dates:
+        return [exp.false()]
+    *outer, last = mapping.partitions
+    column, kind = name(last.column), types[last.column.lower()]
+    if not outer and last.format in _RANGES:
+        values = formatted_dates(last, dates)
+        return [
+            exp.GTE(this=column, expression=_value_of(kind, values[0])),
+            exp.LTE(this=column.copy(), expression=_value_of(kind, values[-1])),
+        ]
+    inner: dict[tuple[str, ...], dict[str, None]] = {}
+    for day in dates:
+        prefix = tuple(day.strftime(each.format) for each in outer)
+        inner.setdefault(prefix, {})[day.strftime(last.format)] = None
+    return [
+        exp.or_(
+            *(_one_of(prefix, list(values), mapping, types) for prefix, values in inner.items())
+        )
+    ]
+
+
+def _one_of(
+    prefix: tuple[str, ...],
+    values: list[str],
+    mapping: ExternalMapping,
+    types: Mapping[str, Type],
+) -> exp.Expr:
+    *outer, last = mapping.partitions
+    tests: list[exp.Expr] = [
+        exp.EQ(this=name(each.column), expression=_value_of(types[each.column.lower()], value))
+        for each, value in zip(outer, prefix, strict=True)
+    ]
+    kind = types[last.column.lower()]
+    listed = [_value_of(kind, value) for value in values]
+    return exp.and_(*tests, exp.In(this=name(last.column), expressions=listed))
+
+
+def _value_of(kind: Type, value: str) -> exp.Expr:
+    """A partition's value as its column's type; only so do engines skip what is not asked for."""
+    if kind == "integer":
+        return number(int(value)) if value.isdecimal() else text(value)
+    return exp.cast(text(value), "date") if kind == "date" else text(value)
