@@ -221,9 +221,23 @@ class Index(Protocol):
         """Remove every document of a source."""
         ...
 
+    def expire(self, before_ms: int, dry_run: bool = False) -> "Sequence[ExpiredMonth]":
+        """Remove whole UTC months of anomalies, points and bands that ended by then; the catalog
+        stays. Says what was there, by month then kind; a dry run removes nothing."""
+        ...
+
     def close(self) -> None:
         """Release what is held."""
         ...
+
+
+@dataclass(frozen=True)
+class ExpiredMonth:
+    """Documents of one kind in a UTC month that is past its time."""
+
+    month: str  # YYYY-MM
+    kind: str
+    documents: int
 
 
 @dataclass(frozen=True)

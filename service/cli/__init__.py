@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import detect, import_points, local, running, tokens
+from service.cli import detect, import_points, index, local, running, tokens
 from service.cli.exits import FAILED, SETTINGS, USAGE, EndedError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ import_points.add_to(app)
 detect.add_to(app)
 tokens.add_to(app)
 local.add_to(app)
+index.add_to(app)
 
 _TYPERS_USAGE = 2
 

@@ -58,17 +58,20 @@ def send(session: Session, actions: Iterable[Action]) -> Iterator[tuple[Action, 
     for some in _requests(actions):
         waiting: Sequence[_Prepared] = some
         for turn in range(_RETRIES + 1):
-            again = []
+            again, missing = [], set()
             for prepared, answer in zip(waiting, _ask(session, waiting), strict=True):
                 if turn < _RETRIES and _is_worth_another(prepared[0], answer):
                     again.append(prepared)
+                    if answer["status"] == MISSING:
+                        missing.add(prepared[0].index)
                 else:
                     yield prepared[0], _status(session, prepared[0], answer)
             if not again:
                 break
             waiting = again
-            _make_missing(session, {action.index for action, _ in again})
-            wait(turn)
+            _make(session, missing)
+            if len(missing) < len({action.index for action, _ in again}):
+                wait(turn)
 
 
 def wait(turn: int) -> None:
@@ -109,7 +112,7 @@ def _is_worth_another(action: Action, answer: Mapping[str, Any]) -> bool:
     return answer["status"] in _AGAIN and not full
 
 
-def _make_missing(session: Session, indices: Iterable[str]) -> None:
+def _make(session: Session, indices: Iterable[str]) -> None:
     for index in sorted(indices):
         session.ask(lambda client, index=index: make_index(client, index))  # type: ignore[misc]
 

@@ -8,6 +8,7 @@ from storage.check import Finding
 from storage.elasticsearch.address import address_of
 from storage.elasticsearch.client import Session
 from storage.elasticsearch.names import KINDS, Names
+from storage.elasticsearch.search import field
 from storage.elasticsearch.templates import (
     CLUSTER_PRIVILEGES,
     INDEX_PRIVILEGES,
@@ -15,7 +16,7 @@ from storage.elasticsearch.templates import (
     privileges,
     template,
 )
-from storage.errors import RefusedError, StorageError
+from storage.errors import CorruptError, RefusedError, StorageError
 from storage.settings import ElasticsearchSettings, StorageSettings
 
 OLDEST = (8, 19)
@@ -39,11 +40,11 @@ def _findings(
     part: str, session: Session, names: Names, settings: ElasticsearchSettings
 ) -> Iterator[Finding]:
     try:
-        health = session.ask(lambda client: client.cluster.health().body)
+        status = session.ask(lambda client: str(client.cluster.health().get("status")))
     except StorageError as error:
         yield _unreached(part, error)
         return
-    yield _health(part, session.shown, str(health["status"]))
+    yield _health(part, session.shown, status)
     for name, look in (("version", _version), ("rights", _rights), ("templates", _templates)):
         try:
             yield look(part, session, names, settings)
@@ -71,8 +72,10 @@ def _health(part: str, shown: str, status: str) -> Finding:
 def _version(
     part: str, session: Session, _names: Names, _settings: ElasticsearchSettings
 ) -> Finding:
-    number = session.ask(lambda client: str(client.info()["version"]["number"]))
-    if tuple(int(word) for word in number.split(".")[:2]) < OLDEST:
+    number = session.ask(
+        lambda client: str(field(session, client.info().body, "version", "number"))
+    )
+    if tuple(int(word) for word in number.split(".")[:2] if word.isdecimal()) < OLDEST:
         advice = f"needs Elasticsearch {'.'.join(map(str, OLDEST))} or newer"
         return Finding(part, "version", "failed", f"Elasticsearch {number}", advice)
     return Finding(part, "version", "ok", f"Elasticsearch {number}")
@@ -103,9 +106,12 @@ def _missing(client: Elasticsearch, names: Names) -> list[str] | None:
         if error.status_code in (400, 404, 405, 500):  # as servers without security answer
             return None
         raise
-    of_index = answer["index"][f"{names.prefix}-*"]
-    lacks = [name for name in CLUSTER_PRIVILEGES if not answer["cluster"][name]]
-    return lacks + [name for name in wanted if not of_index[name]]
+    try:
+        of_index = answer["index"][f"{names.prefix}-*"]
+        lacks = [name for name in CLUSTER_PRIVILEGES if not answer["cluster"][name]]
+        return lacks + [name for name in wanted if not of_index[name]]
+    except KeyError as error:
+        raise CorruptError(f"says nothing of the privilege {error}") from None
 
 
 def _templates(

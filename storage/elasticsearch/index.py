@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 
-from storage.elasticsearch import anomalies, catalog, charts
+from storage.elasticsearch import anomalies, catalog, charts, retention
 from storage.elasticsearch.address import address_of
 from storage.elasticsearch.bulk import Action, send
 from storage.elasticsearch.client import Session
@@ -22,6 +22,7 @@ from storage.index import (
     AnomalyQuery,
     AnomalyWrite,
     Band,
+    ExpiredMonth,
     MetricSummary,
     Page,
     PointsDay,
@@ -182,6 +183,10 @@ class ElasticsearchIndex:
         for hit in found:
             guard = charts.removal_guard(hit) if kind in ("points", "bands") else {}
             yield Action("delete", hit["_index"], hit["_id"], None, guard)
+
+    def expire(self, before_ms: int, dry_run: bool = False) -> Sequence[ExpiredMonth]:
+        """Remove whole UTC months of anomalies, points and bands that ended by then."""
+        return retention.expire(self._session, self._names, before_ms, dry_run)
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from storage.errors import InvalidError
+from storage.months import month_of
 
 Kind = Literal["anomalies", "points", "bands", "series"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -44,17 +44,11 @@ class Names:
 
     def index(self, kind: Kind, ts_ms: int = 0) -> str:
         """The index that holds a document of this time."""
-        return f"{self.stem(kind)}-{month_of(ts_ms)}" if kind in MONTHLY else self.stem(kind)
+        if kind not in MONTHLY:
+            return self.stem(kind)
+        return f"{self.stem(kind)}-{month_of(ts_ms).replace('-', '.')}"
 
     def month(self, kind: Kind, index: str) -> str | None:
         """The month YYYY-MM of an index of ours; None for any other name."""
         found = re.fullmatch(re.escape(self.stem(kind)) + r"-(\d{4})\.(\d{2})", index)
         return f"{found[1]}-{found[2]}" if found else None
-
-
-def month_of(ts_ms: int) -> str:
-    """The UTC month of a time, as names of indices write it: YYYY.MM."""
-    try:
-        return datetime.fromtimestamp(ts_ms // 1000, UTC).strftime("%Y.%m").zfill(7)
-    except (ValueError, OverflowError, OSError):
-        raise InvalidError(f"time {ts_ms} ms: the index keeps the years 1 to 9999") from None

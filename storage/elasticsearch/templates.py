@@ -122,8 +122,10 @@ def content_of(client: Elasticsearch, names: Names, kind: Kind) -> str | None:
         found = client.indices.get_index_template(name=names.stem(kind))
     except NotFoundError:
         return None
-    meta = found["index_templates"][0]["index_template"].get("_meta") or {}
-    return str(meta.get("content"))
+    for each in found.get("index_templates", []):
+        meta = each["index_template"].get("_meta") or {}
+        return str(meta.get("content"))
+    return None
 
 
 def privileges(names: Names) -> str:

@@ -13,6 +13,7 @@ from storage.index import (
     AnomalyQuery,
     AnomalyWrite,
     Band,
+    ExpiredMonth,
     MetricSummary,
     Page,
     PointsDay,
@@ -22,7 +23,7 @@ from storage.index import (
     WriteOutcome,
 )
 from storage.selector import LabelCondition
-from storage.sqlite import anomalies, catalog, charts
+from storage.sqlite import anomalies, catalog, charts, retention
 from storage.sqlite.connection import Connections
 from storage.sqlite.schema import KEYS
 
@@ -156,6 +157,17 @@ class SqliteIndex:
                         f"(SELECT {key} FROM {table} WHERE source = ? LIMIT ?)",
                         (source, DOCUMENTS_PER_TRANSACTION),
                     ).rowcount
+
+    def expire(self, before_ms: int, dry_run: bool = False) -> Sequence[ExpiredMonth]:
+        """Remove whole UTC months of anomalies, points and bands that ended by then."""
+        with self._connections.reading() as connection:
+            months = retention.expired(connection, before_ms)
+        for month in () if dry_run else months:
+            removed = DOCUMENTS_PER_TRANSACTION
+            while removed == DOCUMENTS_PER_TRANSACTION:
+                with self._connections.writing() as connection:
+                    removed = retention.remove(connection, month, KEYS[month.kind], removed)
+        return months
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,11 +1,12 @@
 """What every implementation of the index does with charts and the catalog: external versions."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from storage.index import Index, MetricSummary, SeriesEntry, WriteOutcome
+from storage.index import ExpiredMonth, Index, MetricSummary, SeriesEntry, WriteOutcome
 from tests.storage.documents import DAY_MS, anomaly, band, day, entry, new
 from tests.storage.implementations import INDEXES, contract, discard_index
 
@@ -116,6 +117,33 @@ def test_purge_removes_one_source_only(index: Index) -> None:
     index.purge("s")
     index.refresh()
     assert index.counts() == {"anomalies": 2_500, "points": 1, "bands": 0, "series": 1}
+
+
+def test_whole_months_expire_and_the_catalog_stays(index: Index) -> None:
+    february_ms = 1_769_904_000_000  # 2026-02-01
+    times = (february_ms - 31 * DAY_MS - 1, february_ms - 1, february_ms, -1)
+    index.write_anomalies(new(anomaly(ts)) for ts in times)
+    index.put_points([day(n) for n in (29, 30)])
+    index.put_bands([replace(band(), ts_ms=[1, february_ms - 1]), replace(band(run="v"), ts_ms=[])])
+    index.put_series([entry()])
+    index.refresh()
+    assert index.expire(february_ms - 1, dry_run=True) == [
+        ExpiredMonth("1969-12", "anomalies", 1),
+        ExpiredMonth("1970-01", "bands", 1),
+        ExpiredMonth("2025-12", "anomalies", 1),
+    ]
+    january = [
+        ExpiredMonth("2026-01", "anomalies", 1),
+        ExpiredMonth("2026-01", "bands", 1),
+        ExpiredMonth("2026-01", "points", 2),
+    ]
+    assert index.expire(february_ms)[3:] == january
+    assert index.expire(february_ms) == []
+    index.refresh()
+    assert index.counts() == {"anomalies": 1, "points": 0, "bands": 0, "series": 1}
+    index.put_points([day(29)])
+    index.refresh()
+    assert index.counts()["points"] == 1
 
 
 def test_nothing_to_write_is_fine(index: Index) -> None:

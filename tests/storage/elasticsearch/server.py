@@ -92,7 +92,13 @@ def place_of(variable: str, folder: Path) -> Place:
     """The place that belongs to a test's folder: each of its processes finds the same."""
     name = hashlib.sha256(f"{os.uname().nodename}{folder}".encode()).hexdigest()[:16]
     found = place(variable, f"t{name}")
-    return found.with_key() if variable == SECURED else found
+    if variable != SECURED:
+        return found
+    role = documented_role(found.settings.prefix)
+    rights = role["indices"][0]
+    return found.with_key(**{
+        **role, "indices": [{**rights, "privileges": [*rights["privileges"], "delete_index"]}]
+    })  # fmt: skip
 
 
 @contextmanager
