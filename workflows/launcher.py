@@ -19,6 +19,7 @@ class Progress:
     chunks_done: int = 0
     chunks: int | None = None
     message: str = ""
+    link: str = ""  # where people watch it, outside of Lupus
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from service.api.times import rfc3339, rfc3339_or_none
 from service.database.runs import Run, runs_ahead
 from service.dry_run import Estimate
 from service.settings import Settings
+from workflows.failure import Failure
 from workflows.request import RunRequest
 from workflows.series_outcomes import SeriesOutcome
 
@@ -86,6 +87,35 @@ class DryRunOut(BaseModel):
         )
 
 
+class StepFailureOut(BaseModel):
+    """One try of a step that failed, and the last lines that it logged."""
+
+    step: str = Field(description="plan, detect, publish, or exit: the workflow as a whole.")
+    chunk: int | None
+    attempt: int = Field(description="Tries of the step before this one.")
+    kind: str
+    message: str
+    transient: bool = Field(description="Whether another try may help.")
+    pointer: str = Field(description="JSON pointer of the request's field at fault.")
+    at: str
+    log: list[str]
+
+    @classmethod
+    def of(cls, failure: Failure) -> "StepFailureOut":
+        """From what was kept beside the run."""
+        return cls(
+            step=failure.step,
+            chunk=failure.chunk,
+            attempt=failure.attempt,
+            kind=failure.kind,
+            message=failure.message,
+            transient=failure.transient,
+            pointer=failure.pointer,
+            at=rfc3339(failure.at_ms),
+            log=list(failure.log),
+        )
+
+
 class SeriesOut(BaseModel):
     """What became of one series."""
 
@@ -117,7 +147,7 @@ def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
         request=dict(run.body),
         after=list(run.after),
         queue=QueueOut(ahead=runs_ahead(tx, run)),
-        progress=None if run.progress is None else dict(run.progress),
+        progress=_progress(run),
         counts=report.get("counts"),
         causes=report.get("causes"),
         ready_at=rfc3339_or_none(report.get("ready_at_ms")),
@@ -136,11 +166,19 @@ def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
     )
 
 
+def _progress(run: Run) -> dict[str, Any] | None:
+    if run.progress is None:
+        return None
+    return {name: value for name, value in run.progress.items() if name != "link"}
+
+
 def _links(run: Run, base: str) -> dict[str, str]:
     here = f"{base}/v1/detections/{run.id}"
-    return {
+    workflow = (run.progress or {}).get("link")
+    return ({"workflow": workflow} if workflow else {}) | {
         "self": here,
         "series": f"{here}/series",
+        "failures": f"{here}/failures",
         "anomalies": f"{base}/v1/anomalies?run={run.id}",
         "source": f"{base}/v1/sources/{run.source}",
     }

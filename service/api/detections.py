@@ -11,7 +11,14 @@ from service.api.access import Asking, check, check_source, source_or_404, visib
 from service.api.body import StrictRoute
 from service.api.cursor import decode, encode
 from service.api.detection_body import DetectionBody, asked
-from service.api.detection_out import DetectionOut, DryRunOut, SeriesOut, shown, shown_series
+from service.api.detection_out import (
+    DetectionOut,
+    DryRunOut,
+    SeriesOut,
+    StepFailureOut,
+    shown,
+    shown_series,
+)
 from service.api.idempotency import REPLAYED, IdempotencyKey, hash_of, request_key
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened, Resources
@@ -25,8 +32,11 @@ from service.database.sources import get_source
 from service.dry_run import estimate
 from service.errors import RequestError, UnknownError
 from workflows.series_outcomes import read_series_outcomes
+from workflows.status import run_failures
 
 router = APIRouter(prefix="/v1/detections", tags=["detections"], route_class=StrictRoute)
+
+_MOST_FAILURES = 200
 
 State = Literal["queued", "running", "publishing", "succeeded", "partial", "failed", "cancelled"]
 
@@ -116,6 +126,15 @@ def list_series(
         items=[shown_series(one) for one in page.items],
         cursor=None if page.next is None else encode(page.next),
     )
+
+
+@router.get("/{detection}/failures", operation_id="listDetectionFailures")
+def list_failures(opened: Opened, caller: Asking, detection: str) -> PageOut[StepFailureOut]:
+    """Tries of steps that failed, oldest first, with their last lines; kept for a week."""
+    with opened.database.read() as tx:
+        _found(tx, caller, "read", detection)
+    found = run_failures(opened.stores.objects, detection)[-_MOST_FAILURES:]
+    return PageOut(items=[StepFailureOut.of(one) for one in found], cursor=None)
 
 
 @router.post("/{detection}/cancel", operation_id="cancelDetection", status_code=202)

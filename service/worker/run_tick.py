@@ -4,7 +4,7 @@ Truth is in the run's commits; the launcher only says whether somebody works at 
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -143,7 +143,7 @@ class _RunTick:
                 tx,
                 self.run.id,
                 attempt=self.run.attempt + 1,
-                progress={"stage": "waiting", "message": reason},
+                progress=to_plain(replace(launched.progress, stage="waiting", message=reason)),
                 state="publishing" if status.published else "running",
             )
             delay_ms = self.parts.settings.backoff_ms(self.run.attempt - 1)

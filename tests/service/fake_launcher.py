@@ -44,17 +44,21 @@ class FakeLauncher:
     changes: Sequence[Change] = ()
     launched: list[tuple[str, int]] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    link: str = ""
+    error: Exception | None = None
     _known: dict[str, tuple[int, Launched]] = field(default_factory=dict)
     _news: threading.Event = field(default_factory=threading.Event)
 
     def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
         assert isinstance(request, RunRequest)
+        if self.error is not None:
+            raise self.error
         if self._known.get(request.run, (0, None))[0] >= attempt:
             return
         self.launched.append((request.run, attempt))
         write_request(self.objects, request)
         act = self.script.pop(0) if self.script else "succeed"
-        running = Launched("running", Progress("detect", 1, 2))
+        running = Launched("running", Progress("detect", 1, 2, link=self.link))
         ended = Launched("ended", Progress("done"), "the pod was lost", transient=True)
         if act == "succeed":
             self.end(request)

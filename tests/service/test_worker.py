@@ -12,15 +12,17 @@ import pytest
 from sqlalchemy import Connection
 
 from service.accept_ingest import accept_ingest, new_payload
+from service.api.detection_out import shown
 from service.cancel import cancel_run
 from service.clock import DAY_MS, HOUR_MS, SECOND_MS
 from service.database.ingests import get_ingest, update_ingest
 from service.database.metrics import metrics_of
-from service.database.queue import NewJob, add_job
+from service.database.queue import NewJob, add_job, count_held
 from service.database.runs import Run, get_run
 from service.errors import ConflictError
 from service.identifier import made_ms, new_id
 from service.ingest_now import ingest_now
+from service.settings import load_settings
 from service.worker.loop import Worker
 from service.worker.settings import WorkerSettings
 from storage.archive import Archive
@@ -30,6 +32,7 @@ from tests.service.databases import KINDS, add_source
 from tests.service.fake_launcher import FakeLauncher, finish
 from tests.service.world import World
 from tests.service.world import world as open_world
+from workflows.errors import ClusterError
 from workflows.report import read_report
 from workflows.settings import WorkflowSettings
 
@@ -61,6 +64,47 @@ def test_a_run_is_started_watched_and_closed_from_its_report(world: World) -> No
     assert world.launcher.launched == [(run.id, 1)]
     world.settle()
     assert world.run(run) == ended
+
+
+def test_the_page_of_the_work_stays_a_link_of_the_run(world: World) -> None:
+    world.launcher.script = ["run"]
+    world.launcher.link = "https://argo/workflows/n/w"
+    run = world.accept()
+    for _ in range(2):
+        world.tick("run")
+        world.clock.advance(SECOND_MS)
+    finish(world.parts.stores.objects, run.id, run.generation)
+    world.tick("run")
+    ended = world.run(run)
+    assert ended.progress is not None
+    assert (ended.state, ended.progress["link"]) == ("succeeded", "https://argo/workflows/n/w")
+    with world.parts.database.read() as tx:
+        page = shown(tx, ended, load_settings())
+    assert page.links["workflow"] == "https://argo/workflows/n/w"
+    assert page.progress is not None
+    assert "link" not in page.progress
+
+
+def test_a_launcher_that_others_share_is_not_let_go_when_one_worker_ends(world: World) -> None:
+    world.launcher.script = ["run"]
+    run = world.accept()
+    world.tick("run")
+    for shared, held in ((True, 1), (False, 0)):
+        worker = Worker(replace(world.parts, holder=world.holder, shared=shared))
+        worker.start()
+        worker.stop()
+        with world.parts.database.read() as tx:
+            assert count_held(tx, world.holder) == held
+    assert world.run(run).state == "running"
+
+
+def test_a_launcher_that_raises_is_asked_again_at_the_next_look(world: World) -> None:
+    world.launcher.error = ClusterError("no API server")
+    run = world.accept()
+    world.tick("run")
+    world.launcher.error = None
+    world.settle()
+    assert world.run(run).state == "succeeded"
 
 
 def test_a_lost_attempt_is_followed_by_another_after_a_growing_pause(world: World) -> None:

@@ -30,6 +30,7 @@ from workflows.request import IngestRequest, RunRequest
 from workflows.status import cancel, read_status, run_failures
 
 LONGEST = 400.0  # pods take their time on a busy machine
+DEADLINE_MS = time.time_ns() // 1_000_000 + 86_400_000
 ARGO_TIMEOUT = pytest.mark.timeout(900)
 SETTINGS = replace(ONE_AT_A_TIME, processes=2, group_points=175, local_chunk_seconds=1e-9)
 
@@ -69,9 +70,7 @@ def launched(
 
 
 def asked(run: str, **changes: object) -> RunRequest:
-    hour_ms = 3_600_000
-    deadline_ms = time.time_ns() // 1_000_000 + hour_ms
-    return request(run, rule=run, **{"deadline_ms": deadline_ms, **changes})
+    return request(run, rule=run, **{"deadline_ms": DEADLINE_MS, **changes})
 
 
 def ended(launcher: Launcher, run: str, attempt: int = 1) -> Launched:

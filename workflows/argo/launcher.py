@@ -18,7 +18,7 @@ from workflows.argo.board import Board
 from workflows.argo.build import workflow
 from workflows.argo.cluster import Cluster
 from workflows.argo.names import HASH, Request, id_of, request_hash, workflow_name
-from workflows.argo.settings import ArgoSettings
+from workflows.argo.settings import ArgoSettings, workflow_url
 from workflows.argo.status import Node, Seen, seen
 from workflows.commits import run_root
 from workflows.context import write_request
@@ -102,6 +102,7 @@ class ArgoLauncher:
             return over
         status = None if run in self._ingests else read_status(self._objects, run)
         progress = Progress("waiting") if status is None else status.progress
+        progress = replace(progress, link=self._link(run, attempt))
         if status is not None and status.cancelled:
             return _ended(progress, "cancelled", transient=False)
         try:
@@ -179,8 +180,7 @@ class ArgoLauncher:
         return f"ingest/{run}" if run in self._ingests else run_root(run)
 
     def _find(self, run: str, attempt: int) -> Seen | None:
-        kind = "ingest" if run in self._ingests else "detection"
-        name = workflow_name(kind, run, attempt)
+        name = self._name(run, attempt)
         known = self._cache.get(name)
         if known is not None and (known.ended or self._board.unchanged(name, known.version)):
             return known
@@ -191,6 +191,16 @@ class ArgoLauncher:
         self._cache[name] = seen(content)
         _forget_old(self._cache)
         return self._cache[name]
+
+    def _name(self, run: str, attempt: int) -> str:
+        kind = "ingest" if run in self._ingests else "detection"
+        return workflow_name(kind, run, attempt)
+
+    def _link(self, run: str, attempt: int) -> str:
+        if not self._settings.url:
+            return ""
+        settings = self._settings
+        return workflow_url(settings.url, settings.namespace, self._name(run, attempt))
 
     def _absent(self, key: Key, status: RunStatus | None, progress: Progress) -> Launched:
         if self._objects.get_or_none(self._launch_record(key)) is not None:
@@ -226,9 +236,9 @@ class ArgoLauncher:
         else:
             # What it committed last may be younger than what was read before.
             status = read_status(self._objects, run)
-            progress = status.progress
+            progress = replace(status.progress, link=progress.link)
             if (over := _over(status)) is not None:
-                return over
+                return replace(over, progress=replace(over.progress, link=progress.link))
         lasting = [one for one in failures if not one.transient and one.step in _LASTING_STEPS]
         if lasting:
             return _ended(progress, _told(lasting[-1]), transient=False)

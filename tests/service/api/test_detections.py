@@ -9,8 +9,11 @@ import pytest
 
 from service.database.runs import get_run
 from tests.service.api.house import House, daily, detection
+from workflows.commits import run_root
+from workflows.failure import Failure, record_failure
 
 DAYS = 150
+START_MS = 1_767_225_600_000  # 2026-01-01
 DROP = 140  # 2026-10-19
 
 
@@ -237,3 +240,38 @@ def test_local_days_are_whole_across_a_change_of_the_clocks(working: House) -> N
         asked = {"start": f"2026-{begin}", "end": f"2026-{end}"}
         run = working.detect(detection(name, metric="m", rule=begin, range=asked))
         assert (run["counts"]["judged"], run["counts"]["no_data"]) == (judged, 0)
+
+
+def test_tries_that_failed_are_on_the_runs_page_with_their_last_lines(
+    working: House, source: str
+) -> None:
+    """Pods vanish; what they said does not."""
+    run = working.detect(detection(source, rule="told", store=False))
+    path = f"/v1/detections/{run['id']}/failures"
+    assert run["links"]["failures"].endswith(path)
+    assert working.call("GET", path)["items"] == []
+    failure = Failure(
+        step="detect",
+        attempt=1,
+        kind="OOMKilled",
+        message="killed for want of memory",
+        transient=True,
+        at_ms=START_MS,
+        chunk=3,
+        log=("one", "two"),
+    )
+    record_failure(working.resources.stores.objects, run_root(run["id"]), failure)
+    assert working.call("GET", path)["items"] == [
+        {
+            "step": "detect",
+            "chunk": 3,
+            "attempt": 1,
+            "kind": "OOMKilled",
+            "message": "killed for want of memory",
+            "transient": True,
+            "pointer": "",
+            "at": "2026-01-01T00:00:00Z",
+            "log": ["one", "two"],
+        }
+    ]
+    working.call("GET", "/v1/detections/nobody/failures", status=404)
