@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import detect, import_points, index, local, running, tokens
+from service.cli import detect, doctor, import_points, index, local, running, tokens
 from service.cli.exits import FAILED, SETTINGS, USAGE, EndedError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ detect.add_to(app)
 tokens.add_to(app)
 local.add_to(app)
 index.add_to(app)
+doctor.add_to(app)
 
 _TYPERS_USAGE = 2
 

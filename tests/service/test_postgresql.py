@@ -358,7 +358,12 @@ def test_a_worker_waits_for_its_database_and_goes_on(
 
 
 def test_what_a_row_says_is_in_no_error(database: Database) -> None:
-    row: dict[str, object] = {"name": "s3cret-name", "kind": "managed", "timezone": "UTC", "body": {}}
+    row: dict[str, object] = {
+        "name": "s3cret-name",
+        "kind": "managed",
+        "timezone": "UTC",
+        "body": {},
+    }
     row |= {"created_ms": 1, "updated_ms": 1}
     with pytest.raises(DatabaseError) as caught, database.write() as tx:
         tx.execute(insert(tables.sources).values([row, row]))
