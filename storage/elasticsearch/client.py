@@ -63,7 +63,7 @@ class Session:
             try:
                 return question(client)
             except AuthenticationException:
-                fresh = self._renewed()
+                fresh = self._renewed(client)
                 if fresh is None:
                     raise
                 return question(fresh)
@@ -77,14 +77,15 @@ class Session:
                 self._client = self._connect(self._used)
             return self._client
 
-    def _renewed(self) -> Elasticsearch | None:
+    def _renewed(self, refused: Elasticsearch) -> Elasticsearch | None:
         """A client with the credentials of now; None when they are the refused ones."""
         with self._lock_of_this_process():
+            if self._client is not refused:  # another thread was here first
+                return self._client
             now = self._credentials()
             if now == self._used:
                 return None
-            if self._client is not None:
-                self._client.close()
+            # The old client is not closed: other threads may be reading its answers.
             self._used, self._client = now, self._connect(now)
             return self._client
 
