@@ -8,7 +8,7 @@ RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 SOURCES := detectors storage workflows service tests benchmarks docs
 
-.PHONY: help demo serve try test check lint types imports docs-check docs bench lock clean
+.PHONY: help demo serve try test test-real servers servers-down check lint types imports docs-check docs bench lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ /' | awk '{printf "  make %-11s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -22,7 +22,23 @@ serve: $(RUN_READY)  ## keep a service running on 127.0.0.1:8700, data below .lu
 test: $(DEV_READY)  ## every test that needs no server (about 4 minutes on 2 cores)
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not real"
 
-check: lint types imports docs-check test  ## what CI runs: format, lint, types, import rules, docs, tests
+servers:  ## start the real servers that the tests of the real layer need (docs/testing.md)
+	@$(PYTHON) tests/servers/servers.py up
+
+servers-down:  ## end them and drop their data; what was compiled and downloaded stays
+	@$(PYTHON) tests/servers/servers.py down
+
+# A missing server fails here; with `pytest -m real` alone its tests are skipped. Both halves run.
+REAL := . ./.servers.env && CI=true $(BIN)/pytest -q --durations=25
+
+test-real: $(DEV_READY)  ## every test against real servers, after starting what is missing
+	@$(PYTHON) tests/servers/servers.py up all >/dev/null
+	@status=0; \
+	$(REAL) -n 2 --dist loadgroup -m "real and not alone" || status=1; \
+	$(REAL) -m "real and alone" || status=1; \
+	exit $$status
+
+check: lint types imports docs-check test  ## format, lint, types, import rules, docs, tests: what CI runs before test-real
 
 lint: $(DEV_READY)
 	@$(BIN)/ruff format --check -q $(SOURCES) && $(BIN)/ruff check -q $(SOURCES) && echo "lint: fine"

@@ -1,7 +1,6 @@
 """Images without a registry and without an engine: buildah's store, archives, and containerd's."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,8 @@ BUILDAH = (
     *("--storage-driver", "overlay"),
 )
 DEFAULT_PYTHON = "3.12"
+# Length of a tag that is a digest of an image's content.
+DIGITS = 12
 # What an interpreter and its wheels link against, and the certificates.
 LIBRARIES = (
     "ca-certificates,libbz2-1.0,libffi8,liblzma5,libncursesw6,libreadline8,libsqlite3-0,libssl3,"
@@ -150,14 +151,6 @@ def _copy_interpreter(prefix: Path, version: str, root: Path) -> None:
     (local / "bin" / "pip").symlink_to("pip3")
 
 
-def base_of(dockerfile: Path) -> str:
-    """The Python version that a Dockerfile builds from."""
-    found = re.search(r"python:(?:\$\{[A-Z_]+:-)?(\d+\.\d+)", dockerfile.read_text())
-    if found is None:
-        found = re.search(r"^ARG PYTHON\w*=(\d+\.\d+)", dockerfile.read_text(), re.MULTILINE)
-    return found[1] if found else DEFAULT_PYTHON
-
-
 def image_build(tag: str, context: str, *arguments: str) -> None:
     """A Dockerfile as it stands, straight into the cluster.
 
@@ -177,16 +170,13 @@ def image_build(tag: str, context: str, *arguments: str) -> None:
     print(export(tag))
 
 
-def forget(keep: str, name: str) -> None:
-    """Remove the images of a name but for one tag: each is as large as the installed project."""
-    for tag in _tags(name):
-        if tag != keep:
-            run(*BUILDAH, "rmi", "--force", tag, check=False)
-            archive_of(tag).unlink(missing_ok=True)
-            if pid_of("containerd"):
-                run(*CTR, "images", "rm", tag, check=False)
-
-
-def _tags(name: str) -> list[str]:
-    listed = run(*BUILDAH, "images", "--format", "{{.Name}}:{{.Tag}}").split()
-    return [tag for tag in listed if tag.startswith(f"{name}:")]
+def forget(name: str, kept: int) -> None:
+    """Remove the oldest images tagged with a digest: each is as large as the installed project."""
+    archives = IMAGES.glob(archive_of(f"{name}:{'[0-9a-f]' * DIGITS}").name)
+    newest = sorted(archives, key=lambda path: path.stat().st_mtime, reverse=True)
+    for archive in newest[kept:]:
+        tag = f"{name}:{archive.stem.rpartition('_')[2]}"
+        run(*BUILDAH, "rmi", "--force", tag, check=False)
+        if pid_of("containerd"):
+            run(*CTR, "images", "rm", tag, check=False)
+        archive.unlink(missing_ok=True)
