@@ -31,6 +31,8 @@ _DEFAULTS = {
     # Else the driver collects a whole result before its first row travels.
     "spark": {"spark.sql.thriftServer.incrementalCollect": "true"},
 }
+# Spark passes on what was set as though by SET, and drops the rest.
+_PREFIXES = {"hive": "", "spark": "set:hiveconf:"}
 _STATE = ttypes.TOperationState
 _ENDED = {
     _STATE.CANCELED_STATE: "was cancelled on the server",
@@ -57,7 +59,11 @@ class Session:
             raise
 
     def _open(self, deadline: Deadline) -> None:
-        settings = {**_DEFAULTS[self.options.dialect], **self.options.session}
+        dialect = self.options.dialect
+        settings = {
+            f"{_PREFIXES[dialect]}{key}": value
+            for key, value in {**_DEFAULTS[dialect], **self.options.session}.items()
+        }
         request = ttypes.TOpenSessionReq(
             client_protocol=_PROTOCOL,
             username=self.options.user,

@@ -15,7 +15,7 @@ from tests.real import server
 VARIABLES = {"hive": "LUPUS_TEST_HIVE_URL", "spark": "LUPUS_TEST_SPARK_URL"}
 DIALECTS = [pytest.param(dialect, marks=pytest.mark.real) for dialect in VARIABLES]
 # A slow machine starts a session and a query in its own time; tests wait for events, not for this.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 200
 
 _CALL = {"hive": "reflect", "spark": "java_method"}
 STATES: dict[int, str] = ttypes.TOperationState._VALUES_TO_NAMES
