@@ -44,7 +44,7 @@ def slow_down() -> Answer:
 
 
 @contextmanager
-def proxy(upstream: str, rule: Rule) -> Iterator[str]:
+def proxy(upstream: str, rule: Rule, listen: str = "127.0.0.1") -> Iterator[str]:
     """The endpoint of a proxy in front of ``upstream``, as long as the context lasts."""
     target = urlsplit(upstream)
     assert target.hostname is not None
@@ -100,11 +100,11 @@ def proxy(upstream: str, rule: Rule) -> Iterator[str]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A dropped connection is what tests are about."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((listen, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{listen}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
