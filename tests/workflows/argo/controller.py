@@ -52,6 +52,7 @@ def _restart_process() -> None:
             stderr=lines,
             start_new_session=True,
         )
+    again.returncode = 0  # it outlives this process, and nobody waits for it
     _keep_number(folder / "workflow-controller.pid", again.pid)
 
 
