@@ -25,6 +25,10 @@ def doctor(
         list[str] | None,
         typer.Option(help="Look at this part only, such as database; repeat it."),
     ] = None,
+    from_pod: Annotated[
+        bool,
+        typer.Option("--from-pod", help="Look at the stores from inside a workflow's pod too."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check every configured part and say what to do; 0 when the service can work, else 2."""
@@ -43,6 +47,12 @@ def doctor(
         findings = [Finding("settings", "read", "failed", str(error), "correct what it names")]
     else:
         findings = [*_of_settings(settings), *examine(settings, only or ())]
+        if from_pod:
+            from service.doctor.pod import examine_from_pod  # noqa: PLC0415 - with Argo only
+            from service.doctor.redaction import Redaction  # noqa: PLC0415
+
+            redaction = Redaction.of(settings)
+            findings += [redaction.applied(one) for one in examine_from_pod(settings)]
     _print(findings, as_json)
     if failed(findings):
         raise EndedError(FAILED)

@@ -74,15 +74,15 @@ def _create_twice(part: str, objects: Objects, name: str) -> Finding:
 
 def bucket_failure(part: str, error: StorageError, setting: str) -> Finding:
     """What a bucket refused, and what to do about it."""
+    if isinstance(error, NotFoundError) or "NoSuchBucket" in str(error):
+        advice = f"create the bucket, or correct {setting} (and LUPUS_S3_REGION)"
+        return Finding(part, "bucket", "failed", str(error), advice)
     if isinstance(error, RefusedError):
         advice = (
             "check LUPUS_S3_ACCESS_KEY_ID and LUPUS_S3_SECRET_ACCESS_KEY (or its _FILE), and that "
             "this identity may list the bucket and get, put and delete objects"
         )
         return Finding(part, "credentials", "failed", str(error), advice)
-    if isinstance(error, NotFoundError):
-        advice = f"create the bucket, or correct {setting} (and LUPUS_S3_REGION)"
-        return Finding(part, "bucket", "failed", str(error), advice)
     if isinstance(error, UnreachableError):
         advice = "check LUPUS_S3_ENDPOINT, LUPUS_CA_BUNDLE, and that this machine may reach it"
         return Finding(part, "reach", "failed", str(error), advice)
