@@ -71,7 +71,8 @@ class InsertLoading:
             self._staging.delete_prefix(f"{_RECORDS}/{kind}/{source}/")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """End the sessions."""
+        self._connection.close()
 
     def _table(self, kind: Kind) -> TableName:
         return table_of(self._connection.options.database, kind)

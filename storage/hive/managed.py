@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from storage.archive import DuplicateCount, Scan
+from storage.errors import CorruptError
 from storage.hive.catalog import TableName
 from storage.hive.connection import HiveConnection
 from storage.hive.rows import Numbers, numbered_rows
@@ -131,7 +132,7 @@ def _series(
     labels_of = dict(zip(chosen.column(0).to_pylist(), chosen.column(1).to_pylist(), strict=True))
     columns = (present.column(place).to_pylist() for place in range(3))
     found = [
-        _Found(SeriesKey(source, metric_name, _read_labels(labels_of[id_])), rows)
+        _Found(_key(source, id_, metric_name, labels_of[id_]), rows)
         for id_, metric_name, rows in zip(*columns, strict=True)
         if id_ in labels_of
     ]
@@ -143,6 +144,20 @@ def _written_labels() -> exp.Expr:
     keys = call("concat_ws", _SQL_NUL.copy(), call("map_keys", name("labels")))
     values = call("concat_ws", _SQL_NUL.copy(), call("map_values", name("labels")))
     return call("concat", keys, _SQL_NUL.copy(), _SQL_NUL.copy(), values)
+
+
+def _key(source: str, id_: str, metric: str, written: str) -> SeriesKey:
+    """The series of an id, which says whether its labels were read as they are.
+
+    Hive 4's vectorized reader gives an empty map as null -> null, which it writes as text.
+    """
+    key = SeriesKey(source, metric, _read_labels(written))
+    if key.id == id_:
+        return key
+    bare = SeriesKey(source, metric)
+    if bare.id != id_:
+        raise CorruptError(f"archive: the labels of series {key} do not give its id {id_}")
+    return bare
 
 
 def _read_labels(written: str) -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,8 @@ _SESSION: Mapping[str, Mapping[str, str]] = {
         "spark.sql.hive.filesourcePartitionFileCacheSize": "0",
     },
 }
+# Hive 4's vectorized reader gives an empty map as null -> null, which cannot be written again.
+_WRITING = {"hive.vectorized.execution.enabled": "false"}
 
 
 def open_hive_archive(
@@ -50,7 +52,8 @@ def open_hive_archive(
         loading = ExternalLoading(connection, files(inner))
     else:
         staging = objects(replace(settings, objects=place.location))
-        loading = InsertLoading(connection, staging, place.seen, settings.scratch)
+        writing = HiveConnection(ARCHIVE, _with(_with_session(options), _WRITING))
+        loading = InsertLoading(writing, staging, place.seen, settings.scratch)
     return HiveArchive(connection, place, loading, connections, engine)
 
 
@@ -63,4 +66,8 @@ def open_hive_tables(connection: Connection, settings: StorageSettings) -> HiveT
 
 
 def _with_session(options: HiveOptions) -> HiveOptions:
-    return replace(options, session={**_SESSION[options.dialect], **options.session})
+    return _with(options, _SESSION[options.dialect])
+
+
+def _with(options: HiveOptions, settings: Mapping[str, str]) -> HiveOptions:
+    return replace(options, session={**settings, **options.session})

@@ -16,6 +16,7 @@ from storage.objects import Objects
 from storage.settings import StorageSettings
 from storage.stores import open_archive, open_index, open_objects
 from tests.storage.elasticsearch.server import OLDER, PLAIN, SECURED, place_of, remove
+from tests.storage.hive_archive.shared import lent_archive
 from tests.storage.s3.bucket import bucket_of
 
 
@@ -72,10 +73,12 @@ INDEXES: dict[str, Callable[[Path], Index]] = {
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "parquet": lambda folder: open_archive(settings(folder)),
     "parquet-s3": lambda folder: open_archive(on_s3(folder)),
+    "hive": lambda folder: lent_archive("hive", settings),
+    "spark": lambda folder: lent_archive("spark", settings),
 }
 
 # Implementations that need a real server.
-REAL = frozenset({"s3", "parquet-s3", *SERVERS})
+REAL = frozenset({"s3", "parquet-s3", "hive", "spark", *SERVERS})
 
 
 def contract(implementations: Iterable[str]) -> list[Any]:

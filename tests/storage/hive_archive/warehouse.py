@@ -109,7 +109,7 @@ class Warehouse:
             + f"STORED AS PARQUET LOCATION '{self.seen}/{table}'"
         )
 
-    def partition(self, table: str, *specs: Mapping[str, str | int]) -> None:
+    def partition(self, table: str, *specs: Mapping[str, object]) -> None:
         """Make partitions known; their folders spell them as Hive does."""
         parts = " ".join(
             "PARTITION (" + ", ".join(f"`{k}` = '{v}'" for k, v in spec.items()) + ")"
