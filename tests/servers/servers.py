@@ -5,7 +5,9 @@ servers.py fetch [NAME...]   build and download what they need, once (25 minutes
 servers.py up [NAME...]      start what does not run yet; print and write the addresses
 servers.py down [NAME...]    end them and drop their data; what was fetched stays
 servers.py status [NAME...]  what runs
-  without a NAME  every server; `all`: and the image of this project, which each change builds anew
+  without a NAME  every server but those that few tests need
+  all             those too: Hive with LDAP, Hive with Kerberos, and the image of this project, which
+                  every change of the project builds anew
   --record FILE   up: add the names of what it started; down: end those only
 
 The addresses are variables of the environment: `up` prints the export lines and keeps them in
@@ -19,7 +21,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,19 +39,23 @@ BRIDGE = Path("/sys/class/net/lupus0")
 TELL_SECONDS = 30
 # Two at a time: the compiler of one keeps the cores busy, the downloads of another the line.
 AT_ONCE = 2
+# They share what the other fetches.
+ELASTICSEARCH_FIRST = {"fetch": "elasticsearch", "up": "elasticsearch"}
+HIVE_FIRST = {"fetch": "hive", "up": "hive"}
 
 
 @dataclass(frozen=True)
 class Server:
     """One script and the environment that it runs in.
 
-    ``after`` names what must be up before; ``unasked`` says that nobody need name it.
+    ``after`` names, for a verb, the server that must be done before; ``unasked`` says that nobody
+    need name it.
     """
 
     name: str
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
-    after: str = ""
+    after: Mapping[str, str] = field(default_factory=dict)
     unasked: bool = True
 
     @property
@@ -88,10 +94,12 @@ def servers() -> list[Server]:
     return [
         Server("kubernetes", HERE / "kubernetes"),
         *(Server(name, HERE / name) for name in ("s3", "postgres", "elasticsearch")),
-        Server("elasticsearch-secure", HERE / "elasticsearch", secured, after="elasticsearch"),
+        Server("elasticsearch-secure", HERE / "elasticsearch", secured, ELASTICSEARCH_FIRST),
         *(Server(name, HERE / name) for name in ("alertmanager", "hive")),
         *always,
-        Server("image", HERE / "image", after="kubernetes", unasked=False),
+        Server("hive_ldap", HERE / "hive_ldap", after=HIVE_FIRST, unasked=False),
+        Server("hive_kerberos", HERE / "hive_kerberos", after=HIVE_FIRST, unasked=False),
+        Server("image", HERE / "image", after={"up": "kubernetes"}, unasked=False),
     ]
 
 
@@ -138,7 +146,8 @@ class Round:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             done: dict[str, Future[None]] = {}
             for server in chosen:
-                done[server.name] = pool.submit(self._one, server, done.get(server.after))
+                first = done.get(server.after.get(self._verb, ""))
+                done[server.name] = pool.submit(self._one, server, first)
             began = time.monotonic()
             waiting = set(done.values())
             while waiting:
@@ -154,9 +163,9 @@ class Round:
     def _one(self, server: Server, before: Future[None] | None) -> None:
         if before is not None:
             before.result()
-        if server.after in self._failed:
+        if server.after.get(self._verb) in self._failed:
             self._failed.append(server.name)
-            self._tell(f"{server.name}: not tried, for it needs {server.after}")
+            self._tell(f"{server.name}: not tried, for it needs {server.after[self._verb]}")
             return
         began = time.monotonic()
         start_of_log = server.log.stat().st_size if server.log.exists() else 0

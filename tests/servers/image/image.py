@@ -27,7 +27,7 @@ from tests.servers.kubernetes.images import (
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "lupus.test/lupus"
-KEPT = 3
+KEPT = 4
 READ = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE")
 FOLDERS = ("requirements", "detectors", "storage", "workflows", "service")
 
