@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class WorkflowSettings:
     """Sizes and limits of steps and of the local pool."""
 
-    executor: str = "local"  # local | argo | auto (the last two later)
+    executor: str = "local"  # local | argo | auto
     processes: int = 0  # of the local pool; 0 = one per core
     chunk_seconds: float = 300.0  # work per chunk that plan aims at
     local_chunk_seconds: float = 2.0  # the least work worth another process of the local pool
