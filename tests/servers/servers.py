@@ -6,8 +6,8 @@ servers.py up [NAME...]      start what does not run yet; print and write the ad
 servers.py down [NAME...]    end them and drop their data; what was fetched stays
 servers.py status [NAME...]  what runs
   without a NAME  every server but those that few tests need
-  all             those too: Hive with LDAP, Hive with Kerberos, and the project's image, which every
-                  change of the project builds anew
+  all             those too: Hive with LDAP, Hive with Kerberos, and the project's image, which
+                  every change of the project builds anew
   --record FILE   up: add the names of what it started; down: end those only
 
 The addresses are variables of the environment: `up` prints the export lines and keeps them in
