@@ -39,7 +39,7 @@ def options(variable: str, transport: str, **words: Any) -> HiveOptions:
 
 
 def answers(connection: HiveConnection) -> bool:
-    return connection.table("select 1 as one").to_pydict() == {"one": [1]}
+    return bool(connection.table("select 1 as one").to_pydict() == {"one": [1]})
 
 
 def new_session(options: HiveOptions) -> bool:
