@@ -15,6 +15,7 @@ from storage.hive.connection import HiveConnection
 from storage.hive.ddl import add_partitions, create_tables, drop_partitions, table_of
 from storage.hive.place import ArchivePlace
 from storage.hive.results import read_results
+from storage.hive.staging import Staging
 from storage.local_time import DAY_MS
 from storage.parquet.engine import Engine
 from storage.parquet.layout import KINDS, Kind, check_job, day_text
@@ -89,12 +90,14 @@ class HiveArchive:
         loading: Loading,
         connections: Connections,
         engine: Engine,
+        staging: Staging,
     ) -> None:
         self._connection = connection
         self._place = place
         self._loading = loading
         self._connections = connections
         self._engine = engine  # of the connections that are folders
+        self._staging = staging
         self._made = False
         self._making = threading.Lock()
 
@@ -107,7 +110,7 @@ class HiveArchive:
         if not source.managed:
             return tables_of(self._connections, source).scan(source, selector)
         table = self._tables("points")
-        return managed.scan(self._connection, table, source.name, selector)
+        return managed.scan(self._connection, table, source.name, selector, self._staging)
 
     def series(self, source: SourceSpec, selector: Selector) -> Sequence[SeriesKey]:
         """The series that have a point in the range."""
@@ -146,6 +149,7 @@ class HiveArchive:
         for connection in self._connections.values():
             connection.close()
         self._connection.close()
+        self._staging.connection.close()
         self._loading.close()
         self._engine.close()
 

@@ -25,6 +25,7 @@ from storage.objects import Objects
 from storage.parquet.compaction import GRACE_SECONDS, MOST_FILES
 from storage.parquet.layout import COMPACTED, KINDS, Kind, day_text
 from storage.parquet.write import Days, point_days, result_days
+from storage.translation import system_errors
 
 _STAGING = "staging"
 _RECORDS = "compacted"
@@ -54,6 +55,9 @@ class InsertLoading:
     def write(self, kind: Kind, source: str, job: str, rows: pa.Table) -> None:
         """Stage a job's rows and insert them; nothing of the staging stays."""
         days = point_days(source, rows) if kind == "points" else result_days(rows)
+        if self._scratch is not None:
+            with system_errors(f"scratch folder {self._scratch}"):
+                self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             file = Path(folder) / "rows.parquet"
             if _write_file(file, SCHEMAS[kind], days):

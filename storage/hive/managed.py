@@ -14,6 +14,7 @@ from storage.errors import CorruptError
 from storage.hive.catalog import TableName
 from storage.hive.connection import HiveConnection
 from storage.hive.rows import Numbers, numbered_rows
+from storage.hive.staging import Begin, Staging
 from storage.parquet import layout
 from storage.parquet.resolve import newest
 from storage.selector import Selector
@@ -40,7 +41,13 @@ class _Found:
     rows: int
 
 
-def scan(connection: HiveConnection, table: TableName, source: str, selector: Selector) -> Scan:
+def scan(
+    connection: HiveConnection,
+    table: TableName,
+    source: str,
+    selector: Selector,
+    staging: Staging | None = None,
+) -> Scan:
     """Read the selected series once, ordered, newest versions only."""
     found = _series(connection, table, source, selector)
     if not found:
@@ -58,16 +65,24 @@ def scan(connection: HiveConnection, table: TableName, source: str, selector: Se
     )
     if selector.labels:
         rows = rows.where(*_chosen(keys, selector))
+    counts = tuple(each.rows for each in found)
+    places = [id_number(key.id) for key in keys]
+    if staging is not None and sum(counts) > staging.rows:
+        begins = [Begin(key.metric, place) for key, place in zip(keys, places, strict=True)]
+        blocks = staging.stream(rows, begins, counts)
+    else:
+        blocks = connection.stream(_ordered(rows).sql(dialect=connection.dialect))
+    batches = newest(numbered_rows(blocks, Numbers(places)), ("number", "ts"))
+    return Scan(keys, counts, batches, DuplicateCount())
+
+
+def _ordered(rows: exp.Select) -> exp.Select:
     # The row of the highest sequence is the last of its (series, ts).
-    query = (
+    return (
         exp.select(name("place"), name("ts"), name("value"))
         .from_(rows.subquery("p"))
         .order_by(*(ascending(column) for column in ("metric", "place", "ts", "sequence")))
     )
-    blocks = connection.stream(query.sql(dialect=connection.dialect))
-    numbers = Numbers([id_number(key.id) for key in keys])
-    batches = newest(numbered_rows(blocks, numbers), ("number", "ts"))
-    return Scan(keys, tuple(each.rows for each in found), batches, DuplicateCount())
 
 
 def series(

@@ -12,6 +12,7 @@ from storage.hive.external import HiveTables
 from storage.hive.insert import InsertLoading
 from storage.hive.options import ARCHIVE, HiveOptions, hive_options
 from storage.hive.place import archive_place
+from storage.hive.staging import Staging
 from storage.objects import Objects
 from storage.parquet.engine import Engine
 from storage.settings import StorageSettings
@@ -31,7 +32,14 @@ _SESSION: Mapping[str, Mapping[str, str]] = {
     },
 }
 # Hive 4's vectorized reader gives an empty map as null -> null, which cannot be written again.
-_WRITING = {"hive.vectorized.execution.enabled": "false"}
+# Its own sort by partition would undo the order of the rows.
+_WRITING: Mapping[str, Mapping[str, str]] = {
+    "hive": {
+        "hive.vectorized.execution.enabled": "false",
+        "hive.optimize.sort.dynamic.partition.threshold": "-1",
+    },
+    "spark": {},
+}
 
 
 def open_hive_archive(
@@ -46,15 +54,16 @@ def open_hive_archive(
     words = section(settings.connections, ARCHIVE)
     options = hive_options(ARCHIVE, place.server, words, settings.s3.ca_bundle)
     connection = HiveConnection(ARCHIVE, _with_session(options))
+    writing = HiveConnection(ARCHIVE, _with(_with_session(options), _WRITING[options.dialect]))
+    below = objects(replace(settings, objects=place.location))
+    staging = Staging(writing, below, place.seen, place.stage_rows)
     loading: Loading
     if place.load == "external":
         inner = replace(settings, archive=place.location, connections=())
         loading = ExternalLoading(connection, files(inner))
     else:
-        staging = objects(replace(settings, objects=place.location))
-        writing = HiveConnection(ARCHIVE, _with(_with_session(options), _WRITING))
-        loading = InsertLoading(writing, staging, place.seen, settings.scratch)
-    return HiveArchive(connection, place, loading, connections, engine)
+        loading = InsertLoading(writing, below, place.seen, settings.scratch)
+    return HiveArchive(connection, place, loading, connections, engine, staging)
 
 
 def open_hive_tables(connection: Connection, settings: StorageSettings) -> HiveTables:

@@ -14,6 +14,7 @@ from storage.location import folder_of, scheme_of
 
 Load = Literal["external", "insert"]
 LOADS = ("external", "insert")
+STAGE_ROWS = 200_000_000  # a scan of more is sorted by the server in many places at once
 _SHAPE = "the archive URL must look like hive://host:10000/database?location=s3://bucket/prefix"
 
 
@@ -24,6 +25,7 @@ class ArchivePlace:
     server: str
     location: str
     load: Load
+    stage_rows: int = STAGE_ROWS
 
     @property
     def seen(self) -> str:
@@ -45,7 +47,7 @@ def archive_place(url: str) -> ArchivePlace:
     parts = urlsplit(url)
     words = parse_qsl(parts.query, keep_blank_values=True)
     found = dict(words)
-    unknown = sorted(set(found) - {"location", "load"})
+    unknown = sorted(set(found) - {"location", "load", "stage_rows"})
     if unknown or len(found) != len(words):
         raise InvalidError(
             f"{_SHAPE}&load=external: {unknown[0]!r} is not known" if unknown else
@@ -56,5 +58,8 @@ def archive_place(url: str) -> ArchivePlace:
         raise InvalidError(f"the archive URL: load={load!r}; allowed is {' or '.join(LOADS)}")
     if scheme_of(found.get("location", "")) not in ("file", "s3", "gs"):
         raise InvalidError(f"{_SHAPE}; the location is a bucket, or a folder that the server sees")
+    stage_rows = found.get("stage_rows", str(STAGE_ROWS))
+    if not stage_rows.isdecimal() or not int(stage_rows):
+        raise InvalidError(f"the archive URL: stage_rows={stage_rows!r}; allowed are whole numbers")
     server = parts._replace(query="", fragment="").geturl()
-    return ArchivePlace(server, found["location"], cast("Load", load))
+    return ArchivePlace(server, found["location"], cast("Load", load), int(stage_rows))
