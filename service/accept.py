@@ -57,6 +57,7 @@ class AskedDetection:
     require_points: RequirePoints = "partial"
     after: tuple[str, ...] = ()
     notify: Mapping[str, Any] = field(default_factory=dict)
+    traceparent: str = ""  # as W3C Trace Context writes it
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ def resolve_request(
         store=asked.store,
         require_points=asked.require_points,
         max_series=limits.max_series,
+        traceparent=asked.traceparent,
     )
 
 

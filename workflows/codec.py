@@ -15,6 +15,9 @@ from workflows.errors import CommitError
 
 T = TypeVar("T")
 
+# Metadata of a field that is not written while it has its default: steps of an older image go on.
+LEFT_OUT: Mapping[str, bool] = types.MappingProxyType({"left_out": True})
+
 
 def dump(value: object, format_: int) -> bytes:
     """A frozen dataclass as JSON bytes with its format number; NaN and infinity are refused."""
@@ -36,7 +39,11 @@ def load(cls: type[T], data: bytes, format_: int) -> T:
 def to_plain(value: Any) -> Any:
     """JSON values of a dataclass, at any depth."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: to_plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata == LEFT_OUT and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

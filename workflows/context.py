@@ -1,7 +1,7 @@
 """What every step is given: stores, settings and a clock that decides nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.archive import Archive
@@ -63,4 +63,4 @@ class StepContext:
 
 def write_request(objects: Objects, request: RunRequest) -> None:
     """Put the request where steps find it; the same request again is a no-op."""
-    objects.put(request_name(request.run), dump(request, REQUEST_FORMAT))
+    objects.put(request_name(request.run), dump(replace(request, traceparent=""), REQUEST_FORMAT))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from storage.selector import LabelCondition
 from storage.source import SourceSpec
+from workflows.codec import LEFT_OUT
 
 REQUEST_FORMAT = 1
 
@@ -34,6 +35,8 @@ class RunRequest:
     store: bool = True
     require_points: RequirePoints = "partial"
     max_series: int = 100_000
+    # Of the request that asked, for who follows traces; steps do without it.
+    traceparent: str = field(default="", metadata=LEFT_OUT)
 
 
 PointsFormat = Literal["json", "ndjson", "csv", "parquet", "arrow"]

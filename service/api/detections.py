@@ -1,6 +1,8 @@
 """Detections: ask for one, watch it, cancel it, run it again."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -37,6 +39,7 @@ from workflows.status import run_failures
 router = APIRouter(prefix="/v1/detections", tags=["detections"], route_class=StrictRoute)
 
 _MOST_FAILURES = 200
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 State = Literal["queued", "running", "publishing", "succeeded", "partial", "failed", "cancelled"]
 
@@ -61,6 +64,7 @@ def create_detection(
     with opened.database.read() as tx:
         source = source_or_404(tx, caller, "detect", body.source)
         wanted = asked(body, request.state.body, spec_of(source))
+        wanted = replace(wanted, traceparent=_trace(request))
         _check_after(tx, caller, wanted.after)
         if dry_run:
             resolved = resolve_request(tx, wanted, now_ms, opened.limits)
@@ -173,6 +177,12 @@ def rerun(
         key,
     )
     return _accepted(opened, response, accepted.run, accepted.replayed)
+
+
+def _trace(request: Request) -> str:
+    """Where the caller's trace goes on; what is not one is nobody's concern."""
+    given = request.headers.get("traceparent", "")
+    return given if _TRACEPARENT.fullmatch(given) else ""
 
 
 def _check_after(tx: Connection, caller: Caller, after: Sequence[str]) -> None:

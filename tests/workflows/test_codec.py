@@ -79,3 +79,10 @@ def test_a_missing_required_field_and_broken_json_are_refused() -> None:
 def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         dump(TimeColumns((float("nan"),)), 1)  # type: ignore[arg-type]
+
+
+def test_a_field_that_steps_do_without_is_not_written_for_them() -> None:
+    """An older image would refuse it."""
+    traced = dataclasses.replace(REQUEST, traceparent="00-1-2-01")
+    assert load(RunRequest, dump(traced, REQUEST_FORMAT), REQUEST_FORMAT) == traced
+    assert b"traceparent" not in dump(REQUEST, REQUEST_FORMAT)

@@ -16,6 +16,7 @@ from workflows.argo.names import (
     RUN,
     SOURCE,
     TITLE,
+    TRACE,
     Request,
     id_of,
     kind_of,
@@ -263,6 +264,8 @@ def _annotations(request: Request) -> dict[str, str]:
     if isinstance(request, RunRequest):
         told[TITLE] = _plain(f"{request.rule or 'detection'} of {request.source.name}")
         told[DESCRIPTION] = _description(request)
+        if request.traceparent:
+            told[TRACE] = request.traceparent
     else:
         told[TITLE] = f"ingest into {request.source}"
     return told

@@ -275,3 +275,20 @@ def test_tries_that_failed_are_on_the_runs_page_with_their_last_lines(
         }
     ]
     working.call("GET", "/v1/detections/nobody/failures", status=404)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        ("not a trace", False),
+    ],
+)
+def test_a_request_hands_its_trace_on(working: House, source: str, given: str, kept: bool) -> None:
+    body = detection(source, rule="traced", store=False)
+    headers = {"traceparent": given}
+    run = working.call("POST", "/v1/detections", 202, json=body, headers=headers)
+    with working.resources.database.read() as tx:
+        found = get_run(tx, run["id"])
+    assert found is not None
+    assert found.request.get("traceparent", "") == (given if kept else "")

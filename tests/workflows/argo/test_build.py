@@ -127,6 +127,15 @@ def test_another_request_has_another_hash() -> None:
     assert request_hash(request("r")) != request_hash(request("r", source=SourceSpec("other")))
 
 
+def test_the_trace_of_the_request_goes_on_in_the_workflow() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    made = workflow(request(RUN, traceparent=trace), 1, SETTINGS, 3600)
+    assert made["metadata"]["annotations"]["lupus/traceparent"] == trace
+    assert (
+        "lupus/traceparent" not in workflow(DETECTION, 1, SETTINGS, 3600)["metadata"]["annotations"]
+    )
+
+
 def test_no_more_pods_than_chunks_and_every_kind_has_settings() -> None:
     assert set(KINDS) == {"plan", "detect", "publish"}
     made = workflow(DETECTION, 1, SETTINGS, 3600)
