@@ -14,7 +14,9 @@ from storage.parquet.write import POINT_FILE_SCHEMA
 
 PARTITIONS = ("source", "dt")
 JOB = "job"  # a third partition column where the server writes
-_PARTITIONS_PER_STATEMENT = 500
+# The metastore asks its database for all of them in one condition, which a small database
+# (Derby) cannot parse when it holds hundreds.
+_PARTITIONS_PER_STATEMENT = 50
 
 _TYPES = {
     "string": "string",
