@@ -35,6 +35,7 @@ _BY_WORDS: tuple[tuple[str, type[StorageError]], ...] = (
     ("unresolved_column", NotFoundError),
     ("partition not found", NotFoundError),
     ("limit reached", BusyError),
+    ("connection limit per", BusyError),
     ("too many open sessions", BusyError),
     ("queue is full", BusyError),
     ("outofmemoryerror", BusyError),
