@@ -67,15 +67,15 @@ class Staging:
     ) -> None:
         self.connection.execute(
             f"CREATE EXTERNAL TABLE {table.quoted} (`place` bigint, `ts` bigint, `value` double, "
-            "`sequence` bigint) PARTITIONED BY (`chunk` int) STORED AS PARQUET "
+            "`sequence` bigint, `metric` string) PARTITIONED BY (`chunk` int) STORED AS PARQUET "
             f"LOCATION {quoted(f'{self.seen}/{folder}')} "
             "TBLPROPERTIES ('external.table.purge'='false')"
         )
-        columns = ("place", "ts", "value", "sequence")
+        # Hive sorts by what it selects, so what only the order needs is written too.
+        columns = ("place", "ts", "value", "sequence", "metric")
         numbered = exp.select(
             *(name(column) for column in columns),
             exp.alias_(_chunk_of(begins), "chunk", quoted=True),
-            name("metric"),
         ).from_(rows.subquery("p"))
         dialect = self.connection.dialect
         self.connection.execute(
