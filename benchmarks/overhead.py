@@ -1,6 +1,6 @@
 """What carrying a run out costs besides its work: on Argo, and on the local pool.
 
-    python -m benchmarks.overhead [--chunks 1 20 200] [--series 2000]
+    python -m benchmarks.overhead [--chunks 1 20 200] [--series 20000]
 
 Argo (where KUBECONFIG and LUPUS_TEST_IMAGE name a cluster and our image in it): runs of 1, 20 and
 200 chunks. `work` is what the chunks measured themselves, `pods` the time from each pod's start to
@@ -17,18 +17,21 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.scale import DAY_MS, END_MS, archive_of, values_of, whole_run
 from detectors import Series, detector_from_dict
-from tests.workflows.argo.stack import IMAGE, Stack, stack
-from tests.workflows.world import request, write_daily
 from workflows.argo.names import workflow_name
 from workflows.chunk import committed_chunks, read_chunk
 from workflows.local import LocalLauncher
 from workflows.settings import WorkflowSettings
+
+if TYPE_CHECKING:
+    from tests.workflows.argo.stack import Stack
+
+IMAGE = "LUPUS_TEST_IMAGE"
 
 DAYS = 365
 SERIES_PER_CHUNK = 20
@@ -36,8 +39,10 @@ PROPHET: Mapping[str, Any] = {"type": "prophet", "engine": "direct"}
 LONGEST_SECONDS = 3600
 
 
-def on_argo(opened: Stack, chunks: int) -> str:
+def on_argo(opened: "Stack", chunks: int) -> str:
     """One row of the table."""
+    from tests.workflows.world import request, write_daily
+
     metric = f"m{chunks}"
     write_daily(opened.stores, chunks * SERIES_PER_CHUNK, DAYS, metric)
     launcher = opened.launcher(poll_seconds=1.0)
@@ -66,7 +71,7 @@ def on_argo(opened: Stack, chunks: int) -> str:
     )
 
 
-def _pods(opened: Stack, name: str) -> tuple[int, float]:
+def _pods(opened: "Stack", name: str) -> tuple[int, float]:
     """Pods of a workflow, and the seconds that all of them lasted."""
     (found,) = [one for one in opened.space.workflows() if one["metadata"]["name"] == name]
     nodes = [node for node in found["status"]["nodes"].values() if node["type"] == "Pod"]
@@ -113,7 +118,7 @@ def main() -> int:
     """Measure and print both."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--chunks", type=int, nargs="*", default=(1, 20, 200))
-    parser.add_argument("--series", type=int, default=2_000)
+    parser.add_argument("--series", type=int, default=20_000)
     options = parser.parse_args()
     cores = os.cpu_count() or 1
     ours = local(options.series)
@@ -127,6 +132,8 @@ def main() -> int:
         "| chunks | pods | wall, s | work, s | pods, s | share lost | lost per pod, s |\n"
         "|---|---|---|---|---|---|---|"
     )
+    from tests.workflows.argo.stack import stack  # processes of the pools import this module too
+
     sizes = {"LUPUS_GROUP_POINTS": str(DAYS * SERIES_PER_CHUNK), "LUPUS_CHUNK_SECONDS": "1e-6"}
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder), **sizes) as opened:
         for chunks in options.chunks:

@@ -147,7 +147,7 @@ def test_a_deleted_workflow_is_gone_on_with_from_its_commits(
     assert len(plans) == 1
 
 
-@pytest.mark.xdist_group("controller")
+@pytest.mark.alone
 def test_a_controller_that_is_killed_goes_on_where_it_was(
     cluster: Stack, launcher: ArgoLauncher, tmp_path: Path
 ) -> None:
