@@ -32,8 +32,14 @@ FROM docker.io/library/python:${PYTHON}-slim
 LABEL org.opencontainers.image.title="Lupus" \
       org.opencontainers.image.description="Anomaly detection for the metrics of machine-learning products" \
       org.opencontainers.image.licenses="Apache-2.0"
+# Kerberos for Hive; some base images have it already.
+RUN ldconfig -p | grep -q libgssapi_krb5 \
+ || { apt-get update && apt-get install --yes --no-install-recommends libgssapi-krb5-2 \
+      && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log; }
+RUN echo lupus:x:10001:10001::/tmp:/usr/sbin/nologin >> /etc/passwd \
+ && echo lupus:x:10001: >> /etc/group \
+ && mkdir -p /var/lib/lupus && chown 10001:10001 /var/lib/lupus
 COPY --from=dependencies /opt/lupus /opt/lupus
-RUN mkdir -p /var/lib/lupus && chown 10001:10001 /var/lib/lupus
 COPY --from=application /opt/lupus-server /opt/lupus-server
 # Whatever wants a cache finds it below /tmp: with the data folder the one place to write.
 ENV PATH=/opt/lupus-server/bin:/opt/lupus/bin:/usr/local/bin:/usr/bin:/bin \

@@ -174,8 +174,8 @@ def _definitions() -> Mapping[str, Schema]:
         namespaceSelector=selector,
     )
     return {
-        "secret": thing(secret=NAME, key=NAME) | _complete("secret"),
-        "file": thing(secret=NAME, configMap=NAME, key=NAME) | _complete("secret", "configMap"),
+        "secret": _given(thing(secret=NAME, key=NAME), "secret"),
+        "file": _given(thing(secret=NAME, configMap=NAME, key=NAME), "secret", "configMap"),
         "resources": thing(
             requests={"type": "object", "additionalProperties": QUANTITY},
             limits={"type": "object", "additionalProperties": QUANTITY},
@@ -228,10 +228,10 @@ def _definitions() -> Mapping[str, Schema]:
     }
 
 
-def _complete(*origins: str) -> Schema:
-    """Nothing at all, or one origin and the key in it."""
-    wanted = [{"required": [origin, "key"]} for origin in origins]
-    return {"oneOf": [{"maxProperties": 0}, *({**one, "maxProperties": 2} for one in wanted)]}
+def _given(shape: Schema, *origins: str) -> Schema:
+    """Nothing (null takes back what another values file says), or one origin and the key in it."""
+    wanted = [{"required": [origin, "key"], "maxProperties": 2} for origin in origins]
+    return {"anyOf": [{"type": "null"}, {**shape, "oneOf": [{"maxProperties": 0}, *wanted]}]}
 
 
 def _pod_affinity(term: Schema) -> Schema:

@@ -42,7 +42,9 @@ Arguments: dict "root" $ "kind" one of service, database (the migration), plan, 
 {{ include "lupus.source" (dict "from" . "path" "connections.toml") }}
 {{- end }}
 {{- range $name, $from := .root.Values.files }}
+{{- if $from }}
 {{ include "lupus.source" (dict "from" $from "path" (printf "files/%s" $name)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if and (eq $kind "service") (include "lupus.onArgo" .root) }}
