@@ -93,7 +93,7 @@ def random_rows(seed: int, rows: int = 300) -> pa.Table:
         "l": some(list(ODD)),
         "n": pa.array(some([None, 1, -7, 2**31 - 1]), pa.int32()),
         "b": some([None, True, False]),
-        "born": pa.array(some([None, date(2026, 1, 2), date(1969, 12, 31), date(1, 1, 1)]),
+        "born": pa.array(some([None, date(2026, 1, 2), date(1969, 12, 31), date(1600, 2, 29)]),
                          pa.date32()),
         "loaded": pa.array(range(rows), pa.int64()),
     })  # fmt: skip
