@@ -134,7 +134,10 @@ def main() -> int:
     )
     from tests.workflows.argo.stack import stack  # processes of the pools import this module too
 
-    sizes = {"LUPUS_GROUP_POINTS": str(DAYS * SERIES_PER_CHUNK), "LUPUS_CHUNK_SECONDS": "1e-6"}
+    sizes = {
+        "LUPUS_GROUP_POINTS": str(DAYS * SERIES_PER_CHUNK + DAYS // 2),
+        "LUPUS_CHUNK_SECONDS": "1e-6",
+    }
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder), **sizes) as opened:
         for chunks in options.chunks:
             print(on_argo(opened, chunks), flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 ENDED_PHASES = ("Succeeded", "Failed", "Error")
 _FAILED_PHASES = ("Failed", "Error")
+_STARTING = ("PodInitializing", "ContainerCreating")  # every pod says so for a while
 _TRY = re.compile(r"\((\d+)\)$")
 _SHUTDOWN = ("workflow shutdown", "Stopped with strategy", "terminated")
 
@@ -60,7 +61,11 @@ class Seen:
     @property
     def waiting_for(self) -> str:
         """Why pods do not start, if they do not; empty otherwise."""
-        pending = [node for node in self.nodes if node.phase == "Pending" and node.message]
+        pending = [
+            node
+            for node in self.nodes
+            if node.phase == "Pending" and node.message and node.message not in _STARTING
+        ]
         if not pending:
             return "" if self.phase else "no controller of Argo has taken the workflow up yet"
         first = pending[0]

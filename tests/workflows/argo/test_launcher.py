@@ -308,6 +308,8 @@ def test_pods_that_a_shutdown_ended_are_no_failures(
 def test_why_pods_do_not_start_is_told_while_they_do_not(api: Fake, launcher: ArgoLauncher) -> None:
     launcher.launch(asked(), 1)
     assert "no controller of Argo" in launcher.look("r1", 1).progress.message
+    api.became(NAME, "Running", {"a": pod_node(phase="Pending", message="PodInitializing")})
+    assert launcher.look("r1", 1).progress.message == ""
     nodes = {
         str(n): pod_node(n, phase="Pending", message="Unschedulable: 0/1 nodes") for n in range(3)
     }
