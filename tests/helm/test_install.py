@@ -16,8 +16,8 @@ from tests.workflows.argo.cluster import until
 from tests.workflows.argo.stack import image
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(2400)]
-SMALL = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "2Gi"}}
-POD = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "900Mi"}}
+SMALL = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "2Gi"}}
+POD = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "900Mi"}}
 
 
 def own_image() -> dict[str, str]:
