@@ -259,6 +259,8 @@ def test_how_large_it_is_and_how_fast_it_starts(
         for one in node.status.images or ()
         if image() in str(one.names)
     ]
-    record_property(FIGURE, f"{size:.0f} MiB of files, {max(packed, default=0):.0f} MiB to pull")
+    record_property(
+        FIGURE, f"{size:.0f} MiB of files, {max(packed, default=0):.0f} MiB as the node counts"
+    )
     record_property(FIGURE, f"--help after {told['help']['seconds']:.1f} s")
     record_property(FIGURE, f"a step without work after {told['step']['seconds']:.1f} s")
