@@ -16,6 +16,22 @@ vars(providers)["is_local_module_file"] = lambda _path: False
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Real servers that mix up or starve queries of two at a time: their tests keep to one worker.
+_ONE_AT_A_TIME = {
+    "spark": ("[spark", "-spark"),
+    "hive": ("tests/storage/hive", "[hive", "-hive", "tests/stack", "doctor/test_real"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the real tests of such a server together, see ``--dist loadgroup``."""
+    for item in items:
+        if item.get_closest_marker("real"):
+            for server, places in _ONE_AT_A_TIME.items():
+                if any(place in item.nodeid for place in places):
+                    item.add_marker(pytest.mark.xdist_group(server))
+                    break
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -100,11 +100,11 @@ def test_the_story_on_the_production_stack(tmp_path: Path) -> None:
 
 def check_hive(made: Production, told: Told) -> None:
     """The points and a row for every checked point lie in Hive's tables."""
-    points = made.hive.table(f"SELECT count(*) AS n FROM {made.schema}.points")
+    points = made.hive.table(f"SELECT count(*) AS n FROM {made.schema}.lupus_points")
     assert points["n"].to_pylist() == [STORY.series * 400 + 5 * 400]
     rows = made.hive.table(
         f"SELECT count(*) AS n, sum(CASE WHEN status = 'found' THEN 1 ELSE 0 END) AS found "
-        f"FROM {made.schema}.results WHERE source = '{SOURCE}' AND run = '{told.first_run['id']}'"
+        f"FROM {made.schema}.lupus_results WHERE source = '{SOURCE}' AND run = '{told.first_run['id']}'"
     )
     counts = told.first_run["counts"]
     assert rows.to_pylist() == [{"n": counts["judged"], "found": counts["new"]}]
