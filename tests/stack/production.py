@@ -27,6 +27,8 @@ from tests.storage.s3.bucket import Bucket, own_bucket
 from tests.workflows.argo.cluster import Space, namespace
 from tests.workflows.argo.stack import image, pod_file
 
+POINTS_PER_CHUNK = 8_000
+
 
 @dataclass(frozen=True)
 class Servers:
@@ -87,7 +89,7 @@ def production(folder: Path, servers: Servers | None = None) -> Iterator[Product
         secret.write_text(s3.secret_access_key.read())
         space.secret("lupus-objects", {"secret": s3.secret_access_key.read()})
         pods = folder / "pods.yaml"
-        pods.write_text(yaml.safe_dump(pod_file()))
+        pods.write_text(yaml.safe_dump(_pods()))
         environment = {
             "LUPUS_DATABASE": database,
             "LUPUS_ARCHIVE": f"hive://{hive_host}/{schema}?location={bucket.url}/archive",
@@ -101,7 +103,7 @@ def production(folder: Path, servers: Servers | None = None) -> Iterator[Product
             "LUPUS_ARGO_NAMESPACE": space.name,
             "LUPUS_ARGO_POD_FILE": str(pods),
             "LUPUS_ARGO_URL": "https://argo.example.com",
-            "LUPUS_CHUNK_SECONDS": "1",
+            "LUPUS_CHUNK_SECONDS": "0.001",
             "KUBECONFIG": str(space.kubeconfig(folder / "kubeconfig", there.kubernetes)),
         }
         yield Production(space, bucket, index, schema, environment, hive)
@@ -112,6 +114,16 @@ def serving(folder: Path, made: Production) -> Iterator[Served]:
     """The service on these parts."""
     with served(folder / "production", made.environment) as service:
         yield service
+
+
+def _pods() -> dict[str, Any]:
+    """The pod file; groups of few points, so that the story is worth several chunks."""
+    given = pod_file()
+    given["plan"]["env"] = [
+        *given["plan"]["env"],
+        {"name": "LUPUS_GROUP_POINTS", "value": str(POINTS_PER_CHUNK)},
+    ]
+    return given
 
 
 def _s3(s3: S3Settings, secret: Path) -> dict[str, str]:

@@ -104,7 +104,8 @@ def check_hive(made: Production, told: Told) -> None:
     assert points["n"].to_pylist() == [STORY.series * 400 + 5 * 400]
     rows = made.hive.table(
         f"SELECT count(*) AS n, sum(CASE WHEN status = 'found' THEN 1 ELSE 0 END) AS found "
-        f"FROM {made.schema}.lupus_results WHERE source = '{SOURCE}' AND run = '{told.first_run['id']}'"
+        f"FROM {made.schema}.lupus_results WHERE source = '{SOURCE}' "
+        f"AND run = '{told.first_run['id']}'"
     )
     counts = told.first_run["counts"]
     assert rows.to_pylist() == [{"n": counts["judged"], "found": counts["new"]}]
