@@ -105,4 +105,4 @@ def test_an_operator_may_allow_a_function(where: str, function: str, dialect: Na
 def test_an_allowed_function_opens_no_other_door(where: str, function: str) -> None:
     for dialect in ("hive", "spark"):
         with pytest.raises(InvalidError, match="where"):
-            parse_where(where, dialect, COLUMNS, [function])  # type: ignore[arg-type]
+            parse_where(where, dialect, COLUMNS, [function])
