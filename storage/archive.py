@@ -6,7 +6,7 @@ Point tables have the columns ``metric`` string, ``labels`` map<string, string>,
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
@@ -44,6 +44,34 @@ RESULT_SCHEMA = pa.schema(
         ("status", pa.string()),  # found, withdrawn or null
     ]
 )
+
+# One row per document that a run told the index, as the run said it. Rows of one `key` tell its
+# story in the order of their generations; `ts` decides the day.
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),  # anomaly, band, points or series
+        ("key", pa.string()),
+        ("ts", pa.int64()),
+        ("generation", pa.int64()),
+        ("run", pa.string()),
+        ("document", pa.string()),  # JSON
+    ]
+)
+
+# What is stored of a series in a UTC day, all versions of its points together; `known` is the
+# highest sequence of points with a value, `first` and `last` are their times.
+POINT_DAY_SCHEMA = pa.schema(
+    [
+        ("series", pa.string()),
+        ("dt", pa.string()),
+        ("sequence", pa.int64()),
+        ("known", pa.int64()),
+        ("first", pa.int64()),
+        ("last", pa.int64()),
+    ]
+)
+
+Kind = Literal["points", "results", "documents"]
 
 # What a scan streams: `number` is dense, in the order (metric, series id); value null = tombstone.
 SCAN_SCHEMA = pa.schema([("number", pa.int32()), ("ts", pa.int64()), ("value", pa.float64())])
@@ -91,6 +119,22 @@ class Archive(Protocol):
 
     def read_results(self, source: str, rule: str, start_ms: int, end_ms: int) -> pa.Table:
         """The newest generation per (rule, series, ts) in the range (``results_current``)."""
+        ...
+
+    def write_documents(self, source: str, job: str, documents: pa.Table) -> int:
+        """Store DOCUMENT_SCHEMA rows of one run; the same job again overwrites itself."""
+        ...
+
+    def documents(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """Documents with a time in the range, ordered by kind, key and generation."""
+        ...
+
+    def point_days(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """POINT_DAY_SCHEMA of a managed source for whole UTC days, in no order."""
+        ...
+
+    def days(self, kind: Kind, source: str) -> Sequence[str]:
+        """The UTC days (YYYY-MM-DD) that may hold something, oldest first."""
         ...
 
     def probe(self, source: SourceSpec) -> "SourceProbe":

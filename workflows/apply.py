@@ -21,6 +21,7 @@ from workflows.errors import CommitError
 from workflows.points_days import PointRows, merged, point_days
 from workflows.published import Piece, PlannedKeys, Published, UsedChunk, pieces, read_writes
 from workflows.request import RunRequest
+from workflows.told import Telling
 
 # Rows of one results file of the archive; a larger run has several, `<run>`, `<run>.1`, ...
 ROWS_PER_PART = 500_000
@@ -70,20 +71,22 @@ class Application:
     def run(self) -> int:
         """Apply all chunks; returns how many anomalies a newer run had superseded."""
         parts = _Parts(self.context, self.request)
+        telling = Telling(self.context, self.request)
         superseded = 0
         for used in self.published.chunks:
             self.context.check()
             withdrawn: Withdrawn = {}
             if used.writes is not None:
                 path = self.commit.path(self.context.objects, used.writes)
-                writes = _noting(read_writes(path), withdrawn)
+                writes = telling.anomalies(_noting(read_writes(path), withdrawn))
                 superseded += self.context.index.write_anomalies(writes).superseded
             for piece in self._pieces(used):
                 parts.add(self._results(piece, withdrawn))
-                self.context.index.put_bands(self._bands(piece))
+                self.context.index.put_bands(telling.bands(self._bands(piece)))
                 if not self.request.source.managed:
-                    self._copy(piece)
+                    self._copy(piece, telling)
         parts.flush()
+        telling.flush()
         self.context.index.refresh()
         return superseded
 
@@ -140,7 +143,7 @@ class Application:
                 upper=_numbers(verdicts.upper[rows]),
             )
 
-    def _copy(self, piece: Piece) -> None:
+    def _copy(self, piece: Piece, telling: Telling) -> None:
         """Points of somebody's own table into the index, so that charts and searches work."""
         request, index = self.request, self.context.index
         ids, generation = self.keys.id_of(piece.numbers), request.generation
@@ -149,15 +152,17 @@ class Application:
         start_ms, end_ms, source = request.start_ms, request.end_ms, request.source.name
         days = point_days(source, ids, present, lambda series, day: generation)
         drawn: set[tuple[str, str]] = set()
-        index.put_points(merged(index, _drawing(days, drawn), start_ms, end_ms))
+        told = telling.points(_drawing(days, drawn))
+        index.put_points(merged(index, told, start_ms, end_ms))
         # What was copied of a day before, and is not in the table any more.
         emptied = (
             PointsDay(source, old.series, old.day, (), (), generation)
             for old in index.points(source, list(ids.values()), start_ms, end_ms)
-            if old.ts_ms and (old.series, old.day) not in drawn
+            # Again what an attempt before this one emptied: it may not have told the archive.
+            if (old.ts_ms or old.sequence == generation) and (old.series, old.day) not in drawn
         )
-        index.put_points(merged(index, emptied, start_ms, end_ms))
-        index.put_series(
+        index.put_points(merged(index, telling.points(emptied), start_ms, end_ms))
+        entries = (
             SeriesEntry(
                 source=request.source.name,
                 series=series.id,
@@ -171,6 +176,7 @@ class Application:
             for series in self.keys.series(piece.numbers.tolist())
             if series.first_ms is not None and series.last_ms is not None
         )
+        index.put_series(telling.series(entries))
 
 
 def _noting(writes: Iterator[AnomalyWrite], withdrawn: Withdrawn) -> Iterator[AnomalyWrite]:

@@ -13,7 +13,9 @@ from service.api.resources import Opened, Resources
 from service.api.times import query_ms, rfc3339, rfc3339_or_none
 from service.auth.caller import Caller, Verb
 from service.database.audit import record_change
+from service.database.verdicts import say_verdict
 from service.errors import UnknownError
+from service.verdicts import tell_verdict
 from storage.index import Anomaly, AnomalyQuery, Severity, Status, Verdict
 from storage.series_key import SeriesKey
 
@@ -148,14 +150,13 @@ def set_verdict(opened: Opened, caller: Asking, anomaly: str, body: VerdictBody)
     """Say what you think of it; detection never overwrites that."""
     old = _found(opened, caller, "manage", anomaly)
     now_ms = opened.clock.now_ms()
-    verdict = body.verdict or old.verdict
-    comment = old.comment if body.comment is None else body.comment
-    changed = opened.stores.index.set_verdict(anomaly, verdict, comment, caller.name, now_ms)
+    with opened.database.write() as tx:
+        said = say_verdict(tx, old, body.verdict, body.comment, caller.name, now_ms)
+        detail = {"verdict": said.verdict, "comment": said.comment}
+        record_change(tx, now_ms, caller.name, "anomaly.verdict", anomaly, detail)
+    changed = tell_verdict(opened.database, opened.stores.index, anomaly)
     if changed is None:
         raise _unknown(anomaly)
-    with opened.database.write() as tx:
-        detail = {"verdict": verdict, "comment": comment}
-        record_change(tx, now_ms, caller.name, "anomaly.verdict", anomaly, detail)
     return shown(changed)
 
 

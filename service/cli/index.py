@@ -1,12 +1,17 @@
-"""retention: what the index need not keep for ever."""
+"""retention and rebuild-index: what the index need not keep, and how it is made again."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.exits import USAGE, EndedError
 from service.cli.output import AsJson, say
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 _UNITS = {"mo": 1, "y": 12}
 
@@ -14,6 +19,7 @@ _UNITS = {"mo": 1, "y": 12}
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(retention)
+    app.command("rebuild-index")(rebuild_index)
 
 
 def retention(
@@ -40,13 +46,62 @@ def retention(
     )
 
 
+def rebuild_index(
+    source: Annotated[str | None, typer.Option(help="Only this source; else all of them.")] = None,
+    newer_than: Annotated[
+        str | None, typer.Option(help="Leave out months that retention removes: 13mo, 2y.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the index again from archive and database; it may be repeated, and run beside serve."""
+    from service.command_database import open_for_commands  # noqa: PLC0415 - keeps --help fast
+    from service.rebuild.run import COUNTS, Rebuild  # noqa: PLC0415
+    from service.settings import load_settings  # noqa: PLC0415
+    from storage.stores import open_stores  # noqa: PLC0415
+
+    since_ms = months_ago_ms(datetime.now(UTC), _months(newer_than)) if newer_than else None
+    with (
+        open_for_commands() as (database, _),
+        open_stores(load_settings().stores) as stores,
+        days_shown(as_json) as progress,
+    ):
+        counts = Rebuild(database, stores, progress, since_ms).run(source)
+    lines = [
+        f"{name}: " + ", ".join(f"{some[kind]:,} {kind}" for kind in COUNTS)
+        for name, some in counts.items()
+    ]
+    say("\n".join(lines) or "there is no source", {"sources": counts}, as_json)
+
+
+@contextmanager
+def days_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar of days for each source, where somebody looks."""
+    from rich.console import Console  # noqa: PLC0415 - costs 30 ms
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(
+        *columns, TextColumn("days"), console=console, disable=quiet or not console.is_terminal
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def show(source: str, done: int, total: int) -> None:
+        if source not in tasks:
+            tasks[source] = bar.add_task(source, total=total)
+        bar.update(tasks[source], completed=done)
+
+    with bar:
+        yield show
+
+
 def months_ago_ms(now: datetime, months: int) -> int:
     """The first instant of the UTC month so many months before this one: what is older ended
     at least so long ago."""
     total = now.year * 12 + now.month - 1 - months
     year, month = divmod(total, 12)
     if year < 1:
-        raise EndedError(USAGE, f"--older-than {months} months: that is before the year 1")
+        raise EndedError(USAGE, f"{months} months: that is before the year 1")
     return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * 1000
 
 
@@ -55,4 +110,4 @@ def _months(text: str) -> int:
         number = text.removesuffix(unit)
         if number != text and number.isdecimal() and number.isascii() and int(number) > 0:
             return int(number) * months
-    raise EndedError(USAGE, f"--older-than {text}: write months or years, such as 13mo or 2y")
+    raise EndedError(USAGE, f"{text!r}: write months or years, such as 13mo or 2y")

@@ -65,10 +65,16 @@ def get_source(tx: Connection, name: str, deleted: bool = False) -> Source | Non
 
 
 def list_sources(
-    tx: Connection, names: Collection[str] | None = None, limit: int = 1000, after: str = ""
+    tx: Connection,
+    names: Collection[str] | None = None,
+    limit: int | None = 1000,
+    after: str = "",
+    deleted: bool = False,
 ) -> list[Source]:
     """Sources by name, after a name; ``names`` limits to what a caller may see."""
-    query = select(_T).where(_T.c.deleted_ms.is_(None), _T.c.name > after)
+    query = select(_T).where(_T.c.name > after)
+    if not deleted:
+        query = query.where(_T.c.deleted_ms.is_(None))
     if names is not None:
         query = query.where(_T.c.name.in_(names))
     return [Source(**row._asdict()) for row in tx.execute(query.order_by(_T.c.name).limit(limit))]
@@ -83,6 +89,7 @@ def delete_source(tx: Connection, name: str, now_ms: int) -> bool:
 
 
 def purge_source(tx: Connection, name: str) -> None:
-    """Forget the row and what ingests learned; runs and their outcomes stay."""
+    """Forget the row, what ingests learned and people said; runs and their outcomes stay."""
+    tx.execute(delete(tables.verdicts).where(tables.verdicts.c.source == name))
     tx.execute(delete(tables.metrics).where(tables.metrics.c.source == name))
     tx.execute(delete(_T).where(_T.c.name == name))

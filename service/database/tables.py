@@ -207,6 +207,22 @@ ledger = Table(
     Index(None, "said_ms"),
 )
 
+# What people said of anomalies: the index shows it. ``told`` is the number of the last saying
+# that the index has been told.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("anomaly", String(32), primary_key=True),
+    Column("source", String(63), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("caller", String(200), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),  # counts what was said of it
+    Column("told", Integer, nullable=False),
+    Index(None, "source", "anomaly"),
+)
+
 tokens = Table(
     "tokens",
     metadata,

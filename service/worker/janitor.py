@@ -10,6 +10,7 @@ from service.database.ledger import forget_said
 from service.database.queue import Job, finish, forget_ended, put_back
 from service.database.runs import ENDED, uncleaned_runs, update_run
 from service.identifier import made_ms
+from service.verdicts import tell_late_verdicts
 from service.worker.parts import WorkerParts
 
 _AT_ONCE = 200
@@ -31,6 +32,7 @@ def tick_janitor(parts: WorkerParts, job: Job) -> None:
     now_ms = parts.clock.now_ms()
     _remove_run_folders(parts, now_ms)
     _remove_ingest_folders(parts, now_ms)
+    tell_late_verdicts(parts.database, parts.stores.index, now_ms)
     rows_before_ms = now_ms - parts.settings.retention_rows_ms
     with parts.database.write() as tx:
         forget_old(tx, now_ms)

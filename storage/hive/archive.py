@@ -1,7 +1,7 @@
 """The archive on a Hive or Spark server: the production implementation of `storage.archive`."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -9,8 +9,9 @@ import pyarrow as pa
 from storage.archive import Archive, Scan, SourceProbe
 from storage.errors import InvalidError
 from storage.external import Connections, tables_of
+from storage.hive import documents as reading
 from storage.hive import managed
-from storage.hive.catalog import TableName
+from storage.hive.catalog import TableName, show_partitions
 from storage.hive.connection import HiveConnection
 from storage.hive.ddl import add_partitions, create_tables, drop_partitions, table_of
 from storage.hive.place import ArchivePlace
@@ -56,10 +57,12 @@ class ExternalLoading:
 
     def write(self, kind: Kind, source: str, job: str, rows: pa.Table) -> None:
         """Write the files, then make their days known."""
-        if kind == "points":
-            self._files.write_points(source, job, rows)
-        else:
-            self._files.write_results(source, job, rows)
+        write = {
+            "points": self._files.write_points,
+            "results": self._files.write_results,
+            "documents": self._files.write_documents,
+        }
+        write[kind](source, job, rows)
         days = sorted({day_text(ts // DAY_MS) for ts in rows["ts"].unique().to_pylist()})
         table = table_of(self._connection.options.database, kind)
         add_partitions(self._connection, table, source, days)
@@ -127,6 +130,25 @@ class HiveArchive:
         """The newest generation per (rule, series, ts) in the range."""
         table = self._tables("results")
         return read_results(self._connection, table, source, rule, start_ms, end_ms)
+
+    def write_documents(self, source: str, job: str, documents: pa.Table) -> int:
+        """Store what one run told the index; the same job again overwrites itself."""
+        return self._write("documents", source, job, documents)
+
+    def documents(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """Documents with a time in the range, ordered by kind, key and generation."""
+        table = self._tables("documents")
+        return reading.documents(self._connection, table, source, start_ms, end_ms)
+
+    def point_days(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """What is stored of each series and UTC day, all versions together."""
+        table = self._tables("points")
+        return reading.point_days(self._connection, table, source, start_ms, end_ms)
+
+    def days(self, kind: Kind, source: str) -> Sequence[str]:
+        """The UTC days that may hold something, oldest first."""
+        found = show_partitions(self._connection, self._tables(kind), {"source": source})
+        return sorted({partition["dt"] for partition in found})
 
     def probe(self, source: SourceSpec) -> SourceProbe:
         """Check an external mapping against its table; the SQL, partitions and five points."""

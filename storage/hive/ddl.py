@@ -4,7 +4,7 @@
 
 from collections.abc import Iterable
 
-from storage.archive import RESULT_SCHEMA
+from storage.archive import DOCUMENT_SCHEMA, RESULT_SCHEMA
 from storage.errors import ExistsError, InvalidError
 from storage.hive.catalog import TableName, quoted
 from storage.hive.connection import HiveConnection
@@ -26,7 +26,11 @@ _TYPES = {
     "double": "double",
     "bool": "boolean",
 }
-SCHEMAS = {"points": POINT_FILE_SCHEMA, "results": RESULT_SCHEMA}
+SCHEMAS = {
+    "points": POINT_FILE_SCHEMA,
+    "results": RESULT_SCHEMA,
+    "documents": DOCUMENT_SCHEMA,
+}
 _CURRENT = "lupus_results_current"
 
 

@@ -24,7 +24,7 @@ from storage.hive.ddl import SCHEMAS, columns_of, drop_partitions, table_of
 from storage.objects import Objects
 from storage.parquet.compaction import GRACE_SECONDS, MOST_FILES
 from storage.parquet.layout import COMPACTED, KINDS, Kind, day_text
-from storage.parquet.write import Days, point_days, result_days
+from storage.parquet.write import Days, document_days, point_days, result_days
 from storage.translation import system_errors
 
 _STAGING = "staging"
@@ -33,10 +33,12 @@ _RECORDS = "compacted"
 _SAME: Mapping[Kind, tuple[str, str]] = {
     "points": ("`series`, `ts`", "`sequence`"),
     "results": ("`rule`, `series`, `ts`, `generation`", "`run`"),
+    "documents": ("`kind`, `key`, `generation`", "`run`"),
 }
 _SORTED: Mapping[Kind, str] = {
     "points": "`metric`, `series`, `ts`",
     "results": "`rule`, `series`, `ts`",
+    "documents": "`kind`, `key`, `generation`",
 }
 _ROWS_PER_GROUP = 131_072
 
@@ -54,7 +56,7 @@ class InsertLoading:
 
     def write(self, kind: Kind, source: str, job: str, rows: pa.Table) -> None:
         """Stage a job's rows and insert them; nothing of the staging stays."""
-        days = point_days(source, rows) if kind == "points" else result_days(rows)
+        days = _days(kind, source, rows)
         if self._scratch is not None:
             with system_errors(f"scratch folder {self._scratch}"):
                 self._scratch.mkdir(parents=True, exist_ok=True)
@@ -159,6 +161,12 @@ class InsertLoading:
             else:
                 covered |= there
         return covered
+
+
+def _days(kind: Kind, source: str, rows: pa.Table) -> Days:
+    if kind == "points":
+        return point_days(source, rows)
+    return result_days(rows) if kind == "results" else document_days(rows)
 
 
 def _write_file(file: Path, schema: pa.Schema, days: Days) -> bool:

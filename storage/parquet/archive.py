@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from storage.archive import Scan, SourceProbe
 from storage.errors import InvalidError, StorageError
 from storage.external import Connections, tables_of
+from storage.parquet import documents as reading
 from storage.parquet import layout, managed, write
 from storage.parquet.compaction import GRACE_SECONDS, compact_partition
 from storage.parquet.engine import Engine
@@ -60,6 +61,23 @@ class ParquetArchive:
     def read_results(self, source: str, rule: str, start_ms: int, end_ms: int) -> pa.Table:
         """The newest generation per (rule, series, ts) in the range."""
         return read_results(self._engine, self._root, source, rule, start_ms, end_ms)
+
+    def write_documents(self, source: str, job: str, documents: pa.Table) -> int:
+        """Store what one run told the index; the same job again overwrites itself."""
+        self._fold("documents", write.write_documents(self._root, source, job, documents))
+        return int(documents.num_rows)
+
+    def documents(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """Documents with a time in the range, ordered by kind, key and generation."""
+        return reading.documents(self._engine, self._root, source, start_ms, end_ms)
+
+    def point_days(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """What is stored of each series and UTC day, all versions together."""
+        return reading.point_days(self._engine, self._root, source, start_ms, end_ms)
+
+    def days(self, kind: Kind, source: str) -> Sequence[str]:
+        """The UTC days that may hold something, oldest first."""
+        return layout.days(self._root, kind, source)
 
     def probe(self, source: SourceSpec) -> SourceProbe:
         """Check an external mapping against its table; the SQL, partitions and five points."""

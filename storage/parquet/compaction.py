@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
-from storage.archive import RESULT_SCHEMA
+from storage.archive import DOCUMENT_SCHEMA, RESULT_SCHEMA
 from storage.parquet import layout
 from storage.parquet.engine import Engine
 from storage.parquet.layout import Kind
@@ -36,12 +36,18 @@ GRACE_SECONDS = 6 * 3600.0
 _ORDER: dict[Kind, tuple[str, ...]] = {
     "points": ("metric", "series", "ts", "sequence"),
     "results": ("rule", "series", "ts", "generation"),
+    "documents": ("kind", "key", "generation"),
 }
 _SAME: dict[Kind, tuple[str, ...]] = {
     "points": ("series", "ts"),
     "results": ("rule", "series", "ts", "generation"),
+    "documents": ("kind", "key", "generation"),
 }
-_SCHEMA: dict[Kind, pa.Schema] = {"points": POINT_FILE_SCHEMA, "results": RESULT_SCHEMA}
+_SCHEMA: dict[Kind, pa.Schema] = {
+    "points": POINT_FILE_SCHEMA,
+    "results": RESULT_SCHEMA,
+    "documents": DOCUMENT_SCHEMA,
+}
 
 _Stamp = tuple[int, int, int]
 

@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
 
+from storage.archive import Kind as Kind
 from storage.errors import InvalidError
 from storage.local_time import DAY_MS
 from storage.series_key import check_source
 from storage.translation import system_errors
 
-Kind = Literal["points", "results"]
-KINDS: tuple[Kind, ...] = ("points", "results")
+KINDS: tuple[Kind, ...] = ("points", "results", "documents")
 EPOCH = date(1970, 1, 1)
 COMPACTED = "compact-"
 
@@ -63,6 +62,11 @@ def partitions(root: Path, kind: Kind, source: str) -> list[Path]:
         except FileNotFoundError:
             return []
     return [folder / name for name in sorted(names) if _DAY.fullmatch(name)]
+
+
+def days(root: Path, kind: Kind, source: str) -> list[str]:
+    """The days of a source as YYYY-MM-DD, oldest first."""
+    return [folder.name.removeprefix("dt=") for folder in partitions(root, kind, source)]
 
 
 def files_between(root: Path, kind: Kind, source: str, start_ms: int, end_ms: int) -> list[Path]:

@@ -5,7 +5,7 @@ Between the names a job may be there in part: the same job written again complet
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
 from itertools import islice
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.archive import POINT_SCHEMA, RESULT_SCHEMA
+from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA
 from storage.errors import InvalidError
 from storage.local_time import DAY_MS
 from storage.parquet import layout
@@ -51,6 +51,11 @@ def write_results(root: Path, source: str, run: str, results: pa.Table) -> list[
     return _write_days(root, "results", source, run, result_days(results))
 
 
+def write_documents(root: Path, source: str, job: str, documents: pa.Table) -> list[Path]:
+    """Store what one run told the index; returns the partitions touched."""
+    return _write_days(root, "documents", source, job, document_days(documents))
+
+
 def point_days(source: str, points: pa.Table) -> Days:
     """The points of one ingest as the files of their days have them."""
     points = _conforming(points, POINT_SCHEMA, ("metric", "ts", "sequence"))
@@ -75,12 +80,21 @@ def point_days(source: str, points: pa.Table) -> Days:
 def result_days(results: pa.Table) -> Days:
     """The results of one run as the files of their days have them."""
     results = _conforming(results, RESULT_SCHEMA, ("rule", "series", "ts", "generation"))
-    ts = results["ts"].to_numpy()
-    keys = [("rule", "ascending"), ("series", "ascending"), ("ts", "ascending")]
-    by_series = results.select(["rule", "series", "ts"])
-    sorted_rows = np.asarray(pc.sort_indices(by_series, sort_keys=keys)).astype(np.int64)
+    return _sorted_days(results, ("rule", "series", "ts"))
+
+
+def document_days(documents: pa.Table) -> Days:
+    """The documents of one run as the files of their days have them."""
+    documents = _conforming(documents, DOCUMENT_SCHEMA, DOCUMENT_SCHEMA.names)
+    return _sorted_days(documents, ("kind", "key", "generation"))
+
+
+def _sorted_days(rows: pa.Table, by: Sequence[str]) -> Days:
+    ts = rows["ts"].to_numpy()
+    keys = [(column, "ascending") for column in by]
+    sorted_rows = np.asarray(pc.sort_indices(rows.select(by), sort_keys=keys)).astype(np.int64)
     order = sorted_rows[np.argsort(ts[sorted_rows] // DAY_MS, kind="stable")]
-    return ((day, results.take(pa.array(some))) for day, some in _by_day(ts, order))
+    return ((day, rows.take(pa.array(some))) for day, some in _by_day(ts, order))
 
 
 def write_file(rows: pa.Table, folder: Path, job: str) -> Path:

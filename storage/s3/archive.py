@@ -10,6 +10,7 @@ import pyarrow as pa
 from storage.archive import Scan, SourceProbe
 from storage.errors import InvalidError, StorageError
 from storage.external import Connections, tables_of
+from storage.parquet import documents as reading
 from storage.parquet import layout, managed, write
 from storage.parquet.compaction import GRACE_SECONDS
 from storage.parquet.engine import Engine
@@ -82,6 +83,32 @@ class S3Archive:
             return read_results(self._engine, snapshot.folder, source, rule, start_ms, end_ms)
         finally:
             snapshot.close()
+
+    def write_documents(self, source: str, job: str, documents: pa.Table) -> int:
+        """Store what one run told the index; the same job again overwrites itself."""
+        self._write(
+            "documents",
+            source,
+            lambda root: write.write_documents(root, source, job, documents),
+        )
+        return int(documents.num_rows)
+
+    def documents(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """Documents with a time in the range, ordered by kind, key and generation."""
+        snapshot = self._snapshot("documents", source, start_ms, end_ms)
+        found = reading.documents(self._engine, snapshot.folder, source, start_ms, end_ms)
+        return held(found, snapshot)
+
+    def point_days(self, source: str, start_ms: int, end_ms: int) -> Iterator[pa.RecordBatch]:
+        """What is stored of each series and UTC day, all versions together."""
+        snapshot = self._snapshot("points", source, start_ms, end_ms)
+        found = reading.point_days(self._engine, snapshot.folder, source, start_ms, end_ms)
+        return held(found, snapshot)
+
+    def days(self, kind: Kind, source: str) -> Sequence[str]:
+        """The UTC days that may hold something, oldest first."""
+        files = self._bucket.listed(source_prefix(kind, source))
+        return [folder.rpartition("dt=")[2] for folder, _ in by_partition(live(files))]
 
     def probe(self, source: SourceSpec) -> SourceProbe:
         """Check an external mapping against its table; the SQL, partitions and five points."""

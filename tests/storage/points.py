@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from storage.archive import POINT_SCHEMA, RESULT_SCHEMA, Scan
+from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA, Scan
 
 # metric, labels, ts, value, sequence
 Row = tuple[str, Mapping[str, str], int, float | None, int]
@@ -26,6 +26,11 @@ def table(rows: Iterable[Row]) -> pa.Table:
 def results(rows: Iterable[Mapping[str, object]]) -> pa.Table:
     """Result rows; what is not given is null."""
     return pa.Table.from_pylist(list(rows), schema=RESULT_SCHEMA)
+
+
+def documents(rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """Rows of documents that runs told."""
+    return pa.Table.from_pylist(list(rows), schema=DOCUMENT_SCHEMA)
 
 
 def rows_of(scan: Scan) -> list[tuple[str, int, float | None]]:

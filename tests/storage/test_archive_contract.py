@@ -1,5 +1,6 @@
 """What every implementation of the archive does with the points and results it stores."""
 
+import json
 import random
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -9,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.archive import POINT_SCHEMA, RESULT_SCHEMA, SCAN_SCHEMA, Archive
+from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA, SCAN_SCHEMA, Archive
 from storage.errors import InvalidError
 from storage.selector import LabelCondition, Selector
 from storage.series_key import SeriesKey
 from storage.source import SourceSpec
 from tests.storage.hive_archive.shared import LentArchive, drop_shared
 from tests.storage.implementations import ARCHIVES, contract
-from tests.storage.points import DAY_MS, START_MS, Row, results, rows_of, table
+from tests.storage.points import DAY_MS, START_MS, Row, documents, results, rows_of, table
 
 SOURCE = SourceSpec("s")
 ALL = Selector(("*",), -(10**14), 10**14)
@@ -305,6 +306,80 @@ def test_the_same_run_again_overwrites_itself(archive: Archive) -> None:
     archive.write_results("s", "u", results([result(1, 1, value=1.0)]))
     archive.write_results("s", "u", results([result(1, 1, value=2.0)]))
     assert archive.read_results("s", "r", 0, 10)["value"].to_pylist() == [2.0]
+
+
+# What an index is made again of
+
+
+def told(key: str, generation: int, ts: int = START_MS, kind: str = "anomaly") -> dict[str, object]:
+    text = json.dumps({"key": f"{key}\u00fc", "say": f'it\'s\n"{generation}" \\ '})
+    run = f"run-{generation}"
+    return {
+        "kind": kind, "key": key, "ts": ts, "generation": generation, "run": run, "document": text,
+    }  # fmt: skip
+
+
+def test_documents_come_back_as_stories_in_their_order(archive: Archive) -> None:
+    days = [START_MS, START_MS + DAY_MS, START_MS + 2 * DAY_MS]
+    everything = [
+        told(key, generation, ts, kind)
+        for generation in (2, 1, 3)
+        for key, ts in zip("cab", days, strict=True)
+        for kind in ("points", "anomaly")
+    ]
+    for generation in (2, 1, 3):
+        some = [row for row in everything if row["generation"] == generation]
+        assert archive.write_documents("s", f"run-{generation}", documents(some)) == 6
+    assert archive.write_documents("s", "run-3", documents(some)) == 6, "the same job again"
+    archive.write_documents("t", "other", documents([told("x", 9)]))
+    assert list(archive.days("documents", "s")) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert list(archive.days("documents", "nobody")) == []
+    between = (START_MS, START_MS + 2 * DAY_MS)
+    batches = list(archive.documents("s", *between))
+    assert all(batch.schema == DOCUMENT_SCHEMA for batch in batches)
+    found = [row for batch in batches for row in batch.to_pylist()]
+    expected = [row for row in everything if row["key"] != "b"]
+    expected.sort(key=lambda row: [str(row[name]) for name in ("kind", "key", "generation")])
+    assert found == expected
+    assert list(archive.documents("s", START_MS - DAY_MS, START_MS)) == []
+
+
+def test_days_of_points_know_their_versions(archive: Archive) -> None:
+    noon = START_MS + DAY_MS // 2
+    first: list[Row] = [
+        ("m", {"a": "x"}, START_MS, 1.0, 5), ("m", {"a": "x"}, noon, 2.0, 5), ("m", {}, noon, 1, 5),
+    ]  # fmt: skip
+    second: list[Row] = [("m", {"a": "x"}, noon, None, 7), ("n", {}, noon + DAY_MS, None, 7)]
+    archive.write_points("s", "j1", table(first))
+    archive.write_points("s", "j2", table(second))
+    x, bare, n = (
+        SeriesKey.of("s", metric, labels).id
+        for metric, labels in (("m", {"a": "x"}), ("m", {}), ("n", {}))
+    )
+    found = [
+        tuple(row.values())
+        for batch in archive.point_days("s", START_MS, START_MS + 2 * DAY_MS)
+        for row in batch.to_pylist()
+    ]
+    assert set(found) == {
+        (x, "2026-01-01", 7, 5, START_MS, noon),
+        (bare, "2026-01-01", 5, 5, noon, noon),
+        (n, "2026-01-02", 7, None, None, None),
+    }
+    assert len(found) == 3
+    assert list(archive.days("points", "s")) == ["2026-01-01", "2026-01-02"]
+    assert list(archive.point_days("s", 0, DAY_MS)) == []
+
+
+def test_compaction_and_purge_hold_for_documents(archive: Archive) -> None:
+    jobs = 18
+    for job in range(jobs):
+        archive.write_documents("s", f"run-{job}", documents([told("k", job)]))
+    archive.compact("s")
+    found = [g for b in archive.documents("s", 0, 10**14) for g in b["generation"].to_pylist()]
+    assert sorted(set(found)) == list(range(jobs))
+    archive.purge("s")
+    assert list(archive.documents("s", 0, 10**14)) == []
 
 
 # Compaction

@@ -31,6 +31,10 @@ class LentArchive:
         self._sources.add(source)
         return self._archive.write_results(source, run, results)
 
+    def write_documents(self, source: str, job: str, documents: pa.Table) -> int:
+        self._sources.add(source)
+        return self._archive.write_documents(source, job, documents)
+
     @staticmethod
     def next_example(archive: object, most: int) -> bool:
         """Whether a property is tried on one more example: not on more than ``most``."""
