@@ -23,7 +23,7 @@ def test_every_rule_has_a_file_and_a_test_that_exist() -> None:
     for row in rows():
         rule, where, tests = row
         assert (ROOT / where.strip("`")).is_file(), rule
-        named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_[a-z0-9_]+)`", tests)
+        named = re.findall(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", tests)
         assert len(named) == 1 + tests.count("<br>"), rule
         for file, test in named:
             assert test in named_in(ROOT / file), f"{rule}: {file}::{test}"

@@ -32,6 +32,7 @@ ROWS = (
     Row("POST", "/v1/detections", "detect", json=detection("{source}"), fine=202),
     Row("GET", "/v1/detections/{detection}", "read"),
     Row("GET", "/v1/detections/{detection}/series", "read"),
+    Row("GET", "/v1/detections/{detection}/failures", "read"),
     Row("POST", "/v1/detections/{detection}/rerun", "detect", fine=202),
     Row("POST", "/v1/detections/{detection}/cancel", "detect", fine=202),
     Row("GET", "/v1/anomalies", "read", "any"),
@@ -44,6 +45,14 @@ ROWS = (
     Row("GET", "/v1/sources/{source}/metrics", "read"),
     Row("GET", "/v1/sources/{source}/series", "read"),
     Row("POST", "/v1/sources/{source}/points", "ingest", json={"points": daily([1.0])}),
+    # Objects in a folder take no uploads: whoever is granted hears that.
+    Row(
+        "POST",
+        "/v1/sources/{source}/uploads",
+        "ingest",
+        json={"content_type": "text/csv"},
+        fine=409,
+    ),
     Row("GET", "/v1/points?source={source}&metric=*", "read"),
     Row("GET", "/v1/detectors", None, "any"),
     Row("GET", "/v1/detectors/{detector}", None, "any"),
