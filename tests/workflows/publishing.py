@@ -130,15 +130,20 @@ def house_at(folder: Path, **settings: Any) -> Iterator[House]:
         connections=(Connection("warehouse", f"file://{folder}/warehouse"),),
     )
     with open_stores(storage) as stores:
-        clock = itertools.count(START)
-        context = StepContext(
-            objects=stores.objects,
-            settings=WorkflowSettings(processes=1, **settings),
-            now_ms=lambda: next(clock),
-            stores=stores,
-            scratch=folder / "scratch",
-        )
-        yield House(context, stores)
+        yield house_on(stores, folder, **settings)
+
+
+def house_on(stores: Stores, folder: Path, **settings: Any) -> House:
+    """The real steps over opened stores."""
+    clock = itertools.count(START)
+    context = StepContext(
+        objects=stores.objects,
+        settings=WorkflowSettings(processes=1, **settings),
+        now_ms=lambda: next(clock),
+        stores=stores,
+        scratch=folder / "scratch",
+    )
+    return House(context, stores)
 
 
 # Every series is a chunk of its own.
