@@ -27,6 +27,7 @@ JP, TW = key("ndcg", region="jp", model="it's"), key("ndcg", region="tw")
 @pytest.fixture(params=[("hive", "external"), ("hive", "insert"), ("spark", "external")], ids=str)
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     engine, load = request.param
+    (tmp_path / "scratch").mkdir()
     with warehouse(engine, tmp_path) as made:
         stored = archive_settings(made, settings(tmp_path), load)
         with open_stores(stored) as stores:
