@@ -75,6 +75,8 @@ def tell(house: House, folder: Path) -> None:
     house.send(SHOP, daily(dipping, labels={"region": "jp", "model": 'ü"\\ '}))
     house.send(SHOP, daily([1.0] * DAYS, labels={"region": "tw"}))
     house.send(SHOP, daily([0.9] * DAYS, metric="recall@5"))
+    # Each Monday of a daily metric: a sample teaches no step.
+    house.send(SHOP, daily([1.0] * 90, labels={"region": "tw"})[68::7])
     _detect(house, SHOP)
     _judge(house, SHOP)
     house.send(SHOP, [_point(20, 0.15), _point(25, 1.0), _point(30, None)])
