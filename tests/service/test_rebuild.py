@@ -21,6 +21,7 @@ from service.rebuild.run import Rebuild
 from service.rebuild.windows import windows
 from service.verdicts import tell_late_verdicts, tell_verdict
 from storage.index import AnomalyQuery, Index
+from tests.service.databases import KINDS
 from tests.service.rebuilding import (
     DAYS,
     SHOP,
@@ -190,9 +191,9 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         return house.anomaly(SHOP)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as world:
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path, request.param) as world:
         yield world
 
 
