@@ -11,10 +11,16 @@ from typing import Any
 
 from workflows.argo.cluster import Cluster
 from workflows.argo.status import Node
-from workflows.errors import NO_PLAN_EXIT, PERMANENT_EXIT, STOPPED_EXIT, TRANSIENT_EXIT
+from workflows.errors import (
+    NO_PLAN_EXIT,
+    PERMANENT_EXIT,
+    STOPPED_EXIT,
+    TRANSIENT_EXIT,
+    ClusterError,
+)
 from workflows.failure import LOG_LINES, Failure
 
-TOLD_BY_STEP = (0, PERMANENT_EXIT, NO_PLAN_EXIT, TRANSIENT_EXIT, STOPPED_EXIT)
+TOLD_BY_STEP = (PERMANENT_EXIT, NO_PLAN_EXIT, TRANSIENT_EXIT, STOPPED_EXIT)
 _NODE_ID = "workflows.argoproj.io/node-id"
 
 
@@ -31,10 +37,29 @@ def examine(
         pod["metadata"].get("annotations", {}).get(_NODE_ID, ""): pod
         for pod in cluster.pods(workflow)
     }
+    logs = _Logs(cluster)
     return [
-        (_nonce(workflow, node), _failure(cluster, node, pods.get(node.id), now_ms))
-        for node in nodes
+        (_nonce(workflow, node), _failure(logs, node, pods.get(node.id), now_ms)) for node in nodes
     ]
+
+
+class _Logs:
+    """Last lines of pods, as far as they can be had: a node that is down has taken them along.
+
+    After one that nobody answers for the others are not asked: each would take its time-out.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._trouble = ""
+
+    def of(self, pod: str) -> list[str]:
+        if not self._trouble:
+            try:
+                return self._cluster.log(pod, LOG_LINES)
+            except ClusterError as error:
+                self._trouble = str(error)
+        return [f"no log: {self._trouble}"]
 
 
 def _nonce(workflow: str, node: Node) -> str:
@@ -42,13 +67,13 @@ def _nonce(workflow: str, node: Node) -> str:
     return hashlib.sha256(f"{workflow} {node.id}".encode()).hexdigest()[:16]
 
 
-def _failure(cluster: Cluster, node: Node, pod: Mapping[str, Any] | None, now_ms: int) -> Failure:
+def _failure(logs: _Logs, node: Node, pod: Mapping[str, Any] | None, now_ms: int) -> Failure:
     kind, message, log = "PodLost", node.message or "the pod ended without a word", []
     if pod is None:
         message = f"{message}; the pod is gone"
     else:
         kind, message = _cause(pod, message)
-        log = cluster.log(pod["metadata"]["name"], LOG_LINES)
+        log = logs.of(pod["metadata"]["name"])
     return Failure(
         step=node.step,
         attempt=node.attempt,
@@ -74,6 +99,8 @@ def _cause(pod: Mapping[str, Any], message: str) -> tuple[str, str]:
     if ended.get("reason") == "OOMKilled":
         limit = _memory_limit(pod)
         return "OOMKilled", f"killed for want of memory{limit}; the next try takes smaller pieces"
+    if ended and ended.get("exitCode") == 0:  # the step did its work, Argo's part of the pod not
+        return "PodFailed", message
     if ended:
         code = ended.get("exitCode")
         return "PodEnded", f"ended with exit code {code} ({ended.get('reason') or 'Error'})"

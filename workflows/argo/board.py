@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from workflows.argo.cluster import Cluster, Meta, Object
@@ -27,6 +28,7 @@ class Board:
         self._created: dict[str, float] = {}  # younger than the last listing, perhaps
         self._to_stop: set[str] = set()
         self._next = 0.0
+        self._listed = float("-inf")  # when the last listing that was answered began
 
     @property
     def next_poll(self) -> float:
@@ -47,8 +49,6 @@ class Board:
         self._next = now + self._settings.poll_seconds
         try:
             metas = self._cluster.metas(self._selector())
-            self._end_impolitely(metas)
-            self._stop_again()
         except (ClusterError, ClusterRefusedError) as error:
             logger.warning("workflows cannot be watched: %s", error)
             return False
@@ -58,13 +58,16 @@ class Board:
             ended = set(self._open) - set(found) - late
             self._open = found | {name: Meta(name, "") for name in late - set(found)}
             self._created = {name: self._created[name] for name in late}
+            self._listed = now
+        self._end_impolitely(metas)
+        self._stop_again()
         return bool(ended)
 
     def unchanged(self, name: str, version: str) -> bool:
         """Whether the last listing saw a workflow as it was at that version."""
         with self._lock:
             meta = self._open.get(name)
-        fresh = time.monotonic() < self._next + self._settings.poll_seconds
+        fresh = time.monotonic() < self._listed + 2 * self._settings.poll_seconds
         return fresh and meta is not None and meta.version == version
 
     def stop(self, run: str) -> None:
@@ -91,9 +94,10 @@ class Board:
         with self._lock:
             runs = list(self._to_stop)
         for run in runs:
-            self._stop(run)
-            with self._lock:
-                self._to_stop.discard(run)
+            with self._told_only(f"run {run}: its workflow cannot be stopped"):
+                self._stop(run)
+                with self._lock:
+                    self._to_stop.discard(run)
 
     def _end_impolitely(self, metas: list[Meta]) -> None:
         """The annotation is there for everybody: who stopped it may be gone."""
@@ -102,7 +106,16 @@ class Board:
             if since is None or _TERMINATED in meta.annotations:
                 continue
             if self._now_ms() - since > self._settings.stop_grace_seconds * 1000:
-                self._cluster.patch(meta.name, self._shutdown("Terminate", _TERMINATED))
+                with self._told_only(f"workflow {meta.name} cannot be ended"):
+                    self._cluster.patch(meta.name, self._shutdown("Terminate", _TERMINATED))
+
+    @contextmanager
+    def _told_only(self, what: str) -> Iterator[None]:
+        """One workflow that cannot be changed is no reason to leave the others."""
+        try:
+            yield
+        except (ClusterError, ClusterRefusedError) as error:
+            logger.warning("%s: %s", what, error)
 
     def _shutdown(self, how: str, annotation: str) -> Object:
         now = datetime.fromtimestamp(self._now_ms() / 1000, UTC).isoformat(timespec="seconds")

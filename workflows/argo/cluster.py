@@ -74,13 +74,15 @@ class Cluster:
         try:
             found = self._ask(
                 "read the workflow",
-                lambda: self._workflows.get_namespaced_custom_object(
-                    **self._where, name=name, _request_timeout=_TIMEOUT
+                lambda: _object(
+                    self._workflows.get_namespaced_custom_object(
+                        **self._where, name=name, _request_timeout=_TIMEOUT
+                    )
                 ),
             )
         except _MissingError:
             return None
-        return cast(Object, found)
+        return found
 
     def metas(self, selector: str) -> list[Meta]:
         """Names, labels and annotations only: statuses are large."""
@@ -93,14 +95,16 @@ class Cluster:
             if not more:
                 return found
 
-    def _page(self, selector: str, more: str | None) -> Any:
-        return self._workflows.list_namespaced_custom_object(
-            **self._where,
-            label_selector=selector,
-            limit=_PAGE,
-            _continue=more,
-            _headers={"Accept": _METADATA},
-            _request_timeout=_TIMEOUT,
+    def _page(self, selector: str, more: str | None) -> Object:
+        return _object(
+            self._workflows.list_namespaced_custom_object(
+                **self._where,
+                label_selector=selector,
+                limit=_PAGE,
+                _continue=more,
+                _headers={"Accept": _METADATA},
+                _request_timeout=_TIMEOUT,
+            )
         )
 
     def patch(self, name: str, body: Object) -> bool:
@@ -118,17 +122,21 @@ class Cluster:
 
     def pods(self, workflow: str, phases: str = "") -> list[Object]:
         """Pods of a workflow, as plain objects; ``phases`` is a field selector."""
-        answer = self._ask(
+        found = self._ask(
             "list pods",
-            lambda: self._core.list_namespaced_pod(
-                self.namespace,
-                label_selector=f"workflows.argoproj.io/workflow={workflow}",
-                field_selector=phases or None,
-                _preload_content=False,
-                _request_timeout=_TIMEOUT,
+            lambda: _object(
+                json.loads(
+                    self._core.list_namespaced_pod(
+                        self.namespace,
+                        label_selector=f"workflows.argoproj.io/workflow={workflow}",
+                        field_selector=phases or None,
+                        _preload_content=False,
+                        _request_timeout=_TIMEOUT,
+                    ).data
+                )
             ),
         )
-        return cast(list[Object], json.loads(answer.data).get("items") or [])
+        return cast(list[Object], found.get("items") or [])
 
     def log(self, pod: str, lines: int) -> list[str]:
         """The last lines of a pod's step; none when they are gone."""
@@ -178,6 +186,7 @@ _KINDS: Mapping[int, type[WorkflowError]] = {
 @contextmanager
 def _translated(what: str, namespace: str) -> Iterator[None]:
     from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+    from kubernetes.config import ConfigException  # noqa: PLC0415 - a token that cannot be read
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     try:
@@ -188,7 +197,9 @@ def _translated(what: str, namespace: str) -> Iterator[None]:
             raise _ConflictError from None
         told = f"cannot {what} in namespace {namespace}: {reason.get('message') or error.reason}"
         raise _KINDS.get(error.status, ClusterError)(told[:2000]) from None
-    except (HTTPError, OSError) as error:
+    except ValueError as error:  # also of JSON that was cut off
+        raise ClusterError(f"cannot {what}: the answer is none of Kubernetes: {error}") from None
+    except (ConfigException, HTTPError, OSError) as error:
         cause = getattr(error, "reason", None) or error
         raise ClusterError(f"cannot {what}: the Kubernetes API does not answer: {cause}") from None
 
@@ -199,6 +210,13 @@ def _reason(error: Any) -> Mapping[str, Any]:
     except (TypeError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _object(answer: Any) -> Object:
+    """What a proxy answers in the place of Kubernetes may be a page."""
+    if not isinstance(answer, dict):
+        raise ValueError(f"{str(answer)[:100]!r}")
+    return answer
 
 
 def _meta(content: Mapping[str, Any]) -> Meta:
@@ -214,6 +232,7 @@ def open_cluster(namespace: str) -> Cluster:
     """By the service account of this pod, else by KUBECONFIG."""
     try:
         kubernetes = importlib.import_module("kubernetes")
+        yaml_error: type[Exception] = importlib.import_module("yaml").YAMLError
     except ImportError:
         raise ClusterRefusedError(f"LUPUS_EXECUTOR=argo {_EXTRA}") from None
     client, config = kubernetes.client, kubernetes.config
@@ -224,9 +243,10 @@ def open_cluster(namespace: str) -> Cluster:
             config.load_incluster_config(client_configuration=settings)
         except config.ConfigException:
             config.load_kube_config(client_configuration=settings)
-    except (config.ConfigException, OSError, TypeError) as error:
+    except (config.ConfigException, yaml_error, OSError, TypeError, ValueError) as error:
+        told = " ".join(str(error).split())
         raise ClusterRefusedError(
             "no Kubernetes cluster is known here: inside a pod its service account names it, "
-            f"elsewhere the file that KUBECONFIG names ({error})"
+            f"elsewhere the file that KUBECONFIG names ({told})"
         ) from None
     return Cluster(client.ApiClient(settings), namespace)

@@ -34,6 +34,7 @@ _KEYS = (*_MODELS, *_LISTS, *_TEXTS, *_MAPS)
 # What no step needs; and what only plan and publish may know.
 _NOBODY = ("LUPUS_DATABASE", "LUPUS_SECRET_KEY", "LUPUS_TOKEN", "LUPUS_ADMIN_TOKEN")
 _NOT_DETECT = ("LUPUS_ARCHIVE", "LUPUS_INDEX", "LUPUS_HIVE", "LUPUS_ELASTICSEARCH")
+_OURS_AND_CLOUDS = ("LUPUS_", "AWS_")
 _SECRET = ("_PASSWORD", "_SECRET_ACCESS_KEY", "_API_KEY", "_TOKEN", "_SECRET_KEY")
 
 
@@ -163,7 +164,7 @@ def _check_variable(kind: PodKind, variable: Any, where: str) -> None:
             f"LUPUS_ARGO_POD_FILE: {where}: {name} is not for detect pods, which hold credentials "
             "of the object store only"
         )
-    if name.startswith("LUPUS_") and name.endswith(_SECRET) and variable.value:
+    if name.startswith(_OURS_AND_CLOUDS) and name.endswith(_SECRET) and variable.value:
         raise BadRequestError(
             f"LUPUS_ARGO_POD_FILE: {where}: {name} is a secret and would stand in every workflow: "
             "give it by valueFrom.secretKeyRef"

@@ -33,6 +33,8 @@ class Fake:
     answers: dict[str, list[int]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     version: int = 0
+    page: str = ""  # what a proxy says instead
+    log_status: int = 200
 
     def cluster(self) -> Cluster:
         settings = client.Configuration()
@@ -118,13 +120,17 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
 
         def _pods(self, path: list[str]) -> tuple[int, Object]:
             if path[-1] == "log":
+                if fake.log_status != 200:
+                    return fake.log_status, {"reason": "InternalError", "message": "no route"}
                 return 200, {"log": fake.logs.get(path[-2], "")}
             return 200, {"items": fake.pods}
 
         def _say(self, status: int, content: Object) -> None:
-            data = content["log"].encode() if "log" in content else json.dumps(content).encode()
+            text = fake.page or (content["log"] if "log" in content else json.dumps(content))
+            data = text.encode()
+            kind = "text/html" if text.startswith("<") else "application/json"
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -6,16 +6,19 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.workflows.argo.fake import Fake, fake_api
 from tests.workflows.world import DAY, ONE_AT_A_TIME, World, request, storage_settings, write_daily
+from workflows.argo.cluster import open_cluster
 from workflows.argo.launcher import ArgoLauncher
 from workflows.argo.names import STOPPED
 from workflows.argo.settings import ArgoSettings
 from workflows.argo.status import seen
+from workflows.errors import ClusterRefusedError
 from workflows.request import RunRequest
 from workflows.status import cancel, run_failures
 from workflows.step_entry import StepCall, StepWorld, run_step
@@ -230,6 +233,51 @@ def test_a_failing_listing_ends_no_wait(api: Fake, launcher: ArgoLauncher) -> No
     assert not launcher.wait(0.05)
 
 
+def test_a_workflow_is_read_again_while_the_listing_fails(
+    api: Fake, launcher: ArgoLauncher
+) -> None:
+    """What was unchanged when it was last listed may have ended since."""
+    launcher.launch(asked(), 1)
+    api.became(NAME, "Running")
+    launcher.wait(0.02)
+    assert launcher.look("r1", 1).state == "running"
+    api.became(NAME, "Failed")
+    api.answers["GET"] = [403] * 3
+    while api.answers["GET"]:
+        assert not launcher.wait(0.0)
+    assert launcher.look("r1", 1).state == "ended"
+
+
+def test_a_workflow_that_cannot_be_stopped_hides_no_other(
+    api: Fake, launcher: ArgoLauncher
+) -> None:
+    for run in ("r1", "r2", "r3"):
+        launcher.launch(asked(run), 1)
+    launcher.wait(0.02)
+    api.answers["PATCH"] = [403] * 3
+    launcher.cancel("r1")
+    launcher.cancel("r2")
+    api.answers["PATCH"] = [403]
+    api.became("lupus-detection-r3-1", "Failed")
+    assert launcher.wait(5.0)
+    shut = [
+        api.workflows[f"lupus-detection-{run}-1"]["spec"].get("shutdown") for run in ("r1", "r2")
+    ]
+    assert sorted(shut, key=str) == [None, "Stop"]
+
+
+@pytest.mark.parametrize("page", ["<html>sign in</html>", '"words"', '{"cut": '])
+def test_a_page_in_the_place_of_an_answer_is_a_cluster_that_is_away(
+    api: Fake, launcher: ArgoLauncher, page: str
+) -> None:
+    """Proxies answer 200."""
+    launcher.launch(asked(), 1)
+    api.page = page
+    assert not launcher.wait(0.02)
+    found = launcher.look("r1", 1)
+    assert (found.state, "none of Kubernetes" in found.progress.message) == ("running", True)
+
+
 def test_an_unchanged_workflow_is_read_once(api: Fake, world: World) -> None:
     """Its status may be a megabyte."""
     launcher = launcher_of(api, world, poll_seconds=5.0)
@@ -282,6 +330,36 @@ def test_a_pod_that_is_gone_is_told_as_argo_remembers_it(
     assert launcher.look("r1", 1).state == "running"
     (failure,) = run_failures(world.stores.objects, "r1")
     assert "pod deleted; the pod is gone" in failure.message
+
+
+def test_logs_that_a_lost_node_took_along_do_not_keep_a_run_from_its_next_attempt(
+    api: Fake, world: World, launcher: ArgoLauncher
+) -> None:
+    """The API server answers 500 for as long as the kubelet is away."""
+    launcher.launch(asked(), 1)
+    dead = [pod_node(n, phase="Failed", outputs={"exitCode": "137"}) for n in range(2)]
+    api.pods = [{**oom_pod(node["id"]), "status": {}} for node in dead]
+    api.log_status = 500
+    api.became(NAME, "Failed", {node["id"]: node for node in dead})
+    found = launcher.look("r1", 1)
+    assert (found.state, found.transient) == ("ended", True)
+    failures = run_failures(world.stores.objects, "r1")
+    assert ["no log: cannot read a pod's log" in one.log[0] for one in failures] == [True, True]
+    assert sum("/log" in line for line in api.asked) == 1
+
+
+def test_a_step_that_did_its_work_in_a_pod_that_failed_tells_what_argo_says(
+    api: Fake, world: World, launcher: ArgoLauncher
+) -> None:
+    """The account of the pods may not tell the controller what came out."""
+    launcher.launch(asked(), 1)
+    said = "workflowtaskresults.argoproj.io is forbidden"
+    node = pod_node(phase="Error", message=said, outputs={"exitCode": "0"})
+    pod = oom_pod(node["id"])
+    pod["status"]["containerStatuses"][0]["state"]["terminated"] = {"exitCode": 0}
+    api.pods = [pod]
+    api.became(NAME, "Error", {"a": node})
+    assert said in launcher.look("r1", 1).error
 
 
 @pytest.mark.parametrize("code", [65, 75, 143])
@@ -352,3 +430,17 @@ def test_compressed_nodes_are_read_and_unreadable_ones_left_out() -> None:
     (node,) = seen(content).nodes
     assert (node.chunk, node.attempt, node.failed) == (0, 1, True)
     assert seen({**content, "status": {"compressedNodes": "not that"}}).nodes == ()
+
+
+@pytest.mark.parametrize("text", ["a: [b", "\0", "- a", "", "hello"])
+def test_a_kubeconfig_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(text, "utf-8")
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ClusterRefusedError) as refused:
+        open_cluster("runs")
+    assert "no Kubernetes cluster is known here" in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -49,6 +49,10 @@ SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
             {"plan": {"env": [{"name": "LUPUS_S3_SECRET_ACCESS_KEY", "value": "hush"}]}},
             "plan.env[0]: LUPUS_S3_SECRET_ACCESS_KEY is a secret",
         ),
+        (
+            {"detect": {"env": [{"name": "AWS_SESSION_TOKEN", "value": "hush"}]}},
+            "detect.env[0]: AWS_SESSION_TOKEN is a secret",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_its_path(content: Any, said: str) -> None:
