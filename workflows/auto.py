@@ -89,8 +89,10 @@ class AutoLauncher:
     def _decide(self, request: RunRequest, attempt: int) -> None:
         try:
             self._record(request).launch(request, attempt)
-        except (StorageError, WorkflowError) as error:  # the next look finds it absent
+        except (StorageError, WorkflowError, OSError) as error:  # the next look finds it absent
             logger.warning("run %s: attempt %d not launched: %s", request.run, attempt, error)
+        except Exception:  # nobody else sees what ends a thread's work
+            logger.exception("run %s: attempt %d not launched", request.run, attempt)
         finally:
             with self._lock:
                 self._choosing.discard(request.run)
@@ -116,8 +118,13 @@ class AutoLauncher:
         except (StorageError, WorkflowError) as error:
             if error.transient:
                 raise
-            return "local", None  # plan fails there in the same way, and says why
-        return ("local" if seconds < self.least_seconds else "far"), seconds
+        except OSError:
+            raise
+        except Exception:
+            logger.exception("run %s: its work cannot be estimated", request.run)
+        else:
+            return ("local" if seconds < self.least_seconds else "far"), seconds
+        return "local", None  # plan fails there in the same way, and says why
 
     def _of(self, run: str) -> Launcher | None:
         if run in self._chosen:

@@ -22,6 +22,7 @@ PART = "pod"
 _SEEN = ("folders", "secrets", "archive", "connections", "index", "objects")
 _PATIENCE_SECONDS = 300.0
 _LOOK_SECONDS = 1.0
+_DELETE_SECONDS = 30.0
 _LINES = 200
 _INSTANCE = "workflows.argoproj.io/controller-instanceid"
 _ENDED = ("Succeeded", "Failed", "Error")
@@ -135,7 +136,12 @@ def _delete(cluster: Cluster, name: str) -> None:
 
     try:
         api.CustomObjectsApi(cluster.client).delete_namespaced_custom_object(
-            "argoproj.io", "v1alpha1", cluster.namespace, "workflows", name
+            "argoproj.io",
+            "v1alpha1",
+            cluster.namespace,
+            "workflows",
+            name,
+            _request_timeout=_DELETE_SECONDS,
         )
     except (ApiException, HTTPError):
         return  # its time to live ends it

@@ -9,9 +9,11 @@ from service.database.ingests import get_ingest
 from service.database.ledger import forget_said
 from service.database.queue import Job, finish, forget_ended, put_back
 from service.database.runs import ENDED, uncleaned_runs, update_run
+from service.errors import DatabaseError
 from service.identifier import made_ms
 from service.verdicts import tell_late_verdicts
 from service.worker.parts import WorkerParts
+from storage.errors import StorageError
 
 _AT_ONCE = 200
 _ORPHAN_MS = DAY_MS  # an upload that takes longer than this is not waited for
@@ -28,18 +30,35 @@ def tick_compaction(parts: WorkerParts, job: Job) -> None:
 
 
 def tick_janitor(parts: WorkerParts, job: Job) -> None:
-    """Everything that is due, then sleep; each piece can be done again."""
+    """Everything that is due, then sleep; each piece can be done again.
+
+    A store that is away, or that refuses to delete, does not keep the others from being cleaned.
+    """
     now_ms = parts.clock.now_ms()
-    _remove_run_folders(parts, now_ms)
-    _remove_ingest_folders(parts, now_ms)
+    trouble: Exception | None = None
+    for piece in (_remove_run_folders, _remove_ingest_folders, _tell_late_verdicts, _forget):
+        try:
+            piece(parts, now_ms)
+        except (StorageError, DatabaseError, OSError) as error:
+            logger.warning("janitor: %s: %s", piece.__name__.strip("_").replace("_", " "), error)
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    with parts.database.write() as tx:
+        put_back(tx, job, now_ms, parts.settings.janitor_ms)
+
+
+def _tell_late_verdicts(parts: WorkerParts, now_ms: int) -> None:
     tell_late_verdicts(parts.database, parts.stores.index, now_ms)
+
+
+def _forget(parts: WorkerParts, now_ms: int) -> None:
     rows_before_ms = now_ms - parts.settings.retention_rows_ms
     with parts.database.write() as tx:
         forget_old(tx, now_ms)
         forget_ended(tx, now_ms - parts.settings.retention_runs_ms)
         forget_said(tx, rows_before_ms)
         retention.forget_rows(tx, rows_before_ms)
-        put_back(tx, job, now_ms, parts.settings.janitor_ms)
 
 
 def _remove_run_folders(parts: WorkerParts, now_ms: int) -> None:

@@ -143,6 +143,8 @@ class Worker:
                 self._leases.release_lost()
             except DatabaseError as error:
                 logger.warning("leases cannot be kept: %s", error)
+            except Exception:  # without this thread others would take what this process works at
+                logger.exception("leases cannot be kept")
             if self._stopping.wait(self._parts.settings.lease_ms / 3000):
                 return
 
@@ -155,3 +157,6 @@ class Worker:
                         wake_held(tx, self._parts.clock.now_ms(), self._parts.holder)
             except DatabaseError as error:
                 logger.warning("the queue cannot be written: %s", error)
+            except Exception:  # without this thread no cancelled run would be ended
+                logger.exception("the launcher cannot be listened to")
+                self._stopping.wait(1.0)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from service.accept_ingest import accept_ingest, new_payload
 from service.api.detection_out import shown
 from service.cancel import cancel_run
 from service.clock import DAY_MS, HOUR_MS, SECOND_MS
+from service.database import tables
 from service.database.ingests import get_ingest, update_ingest
 from service.database.metrics import metrics_of
 from service.database.queue import NewJob, add_job, count_held
@@ -441,3 +442,45 @@ def test_two_workers_launch_each_run_once(world: World) -> None:
             worker.stop()
     launched = [run for launcher in launchers for run, _ in launcher.launched]
     assert sorted(launched) == sorted(run.id for run in runs)
+
+
+def test_a_store_that_refuses_to_delete_does_not_keep_the_database_from_being_cleaned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_prefix: str) -> None:
+        raise UnreachableError("no right to delete")
+
+    run = world.accept()
+    world.settle()
+    world.clock.advance(8 * DAY_MS)
+    with world.database.write() as tx:
+        add_job(tx, NewJob("janitor", "janitor", ""), world.clock.now_ms())
+    monkeypatch.setattr(world.parts.stores.objects, "delete_prefix", refuse)
+    with pytest.raises(UnreachableError):
+        world.tick("janitor")
+    with world.database.read() as tx:
+        keys = tx.execute(select(tables.jobs.c.dedupe_key)).scalars().all()
+    assert f"run:{run.id}" not in keys
+    assert list(world.parts.stores.objects.names(f"runs/{run.id}/"))
+
+
+def test_a_launcher_that_breaks_is_listened_to_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = threading.Event()
+    answers = iter([ValueError("odd")])
+
+    def wait(seconds: float) -> bool:
+        if (broken := next(answers, None)) is not None:
+            raise broken
+        heard.set()
+        time.sleep(min(seconds, 0.05))
+        return False
+
+    monkeypatch.setattr(world.launcher, "wait", wait)
+    worker = Worker(world.parts)
+    worker.start()
+    try:
+        assert heard.wait(30)
+    finally:
+        worker.stop()

@@ -99,6 +99,17 @@ def test_what_cannot_be_estimated_fails_here_with_its_reason(world: World) -> No
     launcher.close()
 
 
+def test_an_estimate_that_breaks_is_no_endless_wait(world: World) -> None:
+    def estimate(_: RunRequest) -> float:
+        raise ZeroDivisionError
+
+    launcher, local, _ = opened(world, estimate)
+    launcher.launch(request("r1"), 1)
+    decided(launcher, "r1")
+    assert local.launched == [("r1", 1)]
+    launcher.close()
+
+
 def test_cancelling_reaches_both_and_waiting_hears_both(world: World) -> None:
     launcher, local, far = opened(world, lambda _: 100.0)
     launcher.cancel("r1")
