@@ -23,6 +23,7 @@ _ONE_AT_A_TIME = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks of groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the real tests of such a server together, see ``--dist loadgroup``."""
     for item in items:
