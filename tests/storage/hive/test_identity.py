@@ -15,6 +15,7 @@ import pytest
 from storage.errors import InvalidError, RefusedError
 from storage.hive.connection import HiveConnection
 from storage.hive.options import HiveOptions, hive_options
+from tests.real import server
 
 pytestmark = pytest.mark.real
 
@@ -24,9 +25,7 @@ TRANSPORTS = ("binary", "http")
 
 
 def address(variable: str, transport: str) -> str:
-    url = os.environ.get(variable)
-    if not url:
-        pytest.skip(f"{variable} is not set: these servers are started on their own, see above")
+    url = server(variable)
     if transport == "binary":
         return url
     parts = urlsplit(url)
