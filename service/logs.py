@@ -8,7 +8,7 @@ import structlog
 
 from service.settings import Settings
 
-_QUIET = ("uvicorn.access", "alembic", "httpx2", "httpcore2", "sqlalchemy")
+_QUIET = ("uvicorn.access", "alembic", "elastic_transport", "httpx2", "httpcore2", "sqlalchemy")
 
 
 def set_up_logs(settings: Settings) -> None:

@@ -35,6 +35,7 @@ def start_worker() -> None:
     """Prepare a new worker."""
     die_with_parent()
     logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # a line for each request
 
 
 def work(task: LocalTask) -> StepOutcome:

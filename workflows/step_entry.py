@@ -229,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--outputs", type=Path, help="folder for one small file an output")
     given = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # a line for each request
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop.ask)
     try:
