@@ -125,7 +125,7 @@ class Session:
         """Begin a statement; gives its handle."""
         request = ttypes.TExecuteStatementReq(
             self.handle,
-            sql,
+            _unsubstituted(sql),
             runAsync=True,
             queryTimeout=int(deadline.seconds) + _SERVER_GRACE_SECONDS,
         )
@@ -191,6 +191,12 @@ class Session:
                     self.call("CloseSession", request, self.options.connect_seconds)
         finally:
             self.messages.close()
+
+
+def _unsubstituted(sql: str) -> str:
+    """Both servers put their environment, settings and Java's properties where a statement says
+    ${env:...}, in literals too. Only in literals may ours, and there the letter can be escaped."""
+    return sql.replace("${", "\\u0024{")
 
 
 def _arrow_type(column: Any) -> pa.DataType:

@@ -18,6 +18,7 @@ import pytest
 from TCLIService import ttypes
 
 from storage.errors import InvalidError, NotFoundError, UnreachableError
+from storage.hive.catalog import quoted
 from storage.hive.connection import HiveConnection
 from storage.hive.deadline import Deadline
 from storage.hive.options import HiveOptions
@@ -109,6 +110,35 @@ def test_values_of_every_type_and_their_absence(options: HiveOptions, connect: C
     whole, empty = sorted(found.to_pylist(), key=lambda row: row["i"] is None)
     assert whole == {name: value for name, (_, value, _) in values.items()}
     assert empty == dict.fromkeys(values)
+
+
+SECRETIVE = ["${env:PATH}", "${system:java.version}", "${hiveconf:a}", "$${env:PATH}", "\\${x} $"]
+
+
+def test_a_text_is_never_replaced_by_what_the_server_knows(
+    options: HiveOptions, connect: Connect
+) -> None:
+    columns = ", ".join(f"{quoted(text)} as c{place}" for place, text in enumerate(SECRETIVE))
+    (row,) = connect(options).table(f"select {columns}").to_pylist()
+    assert list(row.values()) == SECRETIVE
+
+
+@pytest.mark.parametrize("text", SECRETIVE)
+def test_no_statement_asks_the_server_to_replace_something(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def call(_self: Session, _method: str, request: Any, _seconds: float) -> Any:
+        sent.append(request.statement)
+        return ttypes.TExecuteStatementResp(operationHandle="handle")
+
+    monkeypatch.setattr(Session, "call", call)
+    session = object.__new__(Session)
+    session.handle = None
+    assert session.start(f"select {quoted(text)}", Deadline(1)) == "handle"
+    assert "${" not in sent[0]
+    assert sent[0].count("\\u0024{") == text.count("${")
 
 
 def test_a_million_rows(options: HiveOptions, connect: Connect) -> None:
