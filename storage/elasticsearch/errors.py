@@ -56,6 +56,11 @@ def of_answer(shown: str, status: int, body: Any) -> StorageError:
     return _kind(status, cause)(f"index {shown}: {cause or f'answers {status}'}")
 
 
+def of_document(shown: str, body: Any) -> StorageError:
+    """The exception for a document that could not be read: it comes without a status."""
+    return of_answer(shown, 403 if "security_exception" in cause_of(body) else 503, body)
+
+
 def _kind(status: int, cause: str) -> type[StorageError]:
     if any(word in cause for word in _FULL):
         return FullError

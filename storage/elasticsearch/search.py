@@ -6,7 +6,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from storage.elasticsearch.client import Session
-from storage.elasticsearch.errors import is_missing_index
+from storage.elasticsearch.errors import is_missing_index, of_document
 from storage.errors import CorruptError
 
 Hit = Mapping[str, Any]
@@ -96,5 +96,5 @@ def stored(session: Session, places: Sequence[tuple[str, str]]) -> list[Hit | No
         raise CorruptError(f"index {session.shown}: answers with other documents than asked for")
     for each in found:
         if "error" in each and "index_not_found" not in str(each["error"].get("type")):
-            raise CorruptError(f"index {session.shown}: {each['error'].get('reason')}")
+            raise of_document(session.shown, each)
     return [each if each.get("found") else None for each in found]

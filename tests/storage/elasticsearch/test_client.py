@@ -142,6 +142,31 @@ def test_a_part_of_the_shards_is_never_taken_for_the_whole(server: Pretender) ->
     assert all("allow_partial_search_results=false" in path for _, path, _ in server.asked)
 
 
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("no_shard_available_action_exception", UnreachableError),
+        ("circuit_breaking_exception", UnreachableError),
+        ("security_exception", RefusedError),
+    ],
+)
+def test_a_document_that_cannot_be_read_now_is_not_corrupt(
+    server: Pretender, kind: str, error: type[StorageError]
+) -> None:
+    server.answer = _ready
+    index = opened(server)
+    refused = {"_index": "i", "_id": "1", "error": {"type": kind, "reason": "why"}}
+    hit = {"_index": "i", "_id": "1", "sort": ["1"]}
+
+    def answer(_method: str, path: str) -> Answer:
+        return (200, {"docs": [refused]} if "_mget" in path else {"hits": {"hits": [hit]}})
+
+    server.answer = answer
+    with pytest.raises(StorageError, match="why") as caught:
+        index.anomaly("1")
+    assert type(caught.value) is error
+
+
 ANSWERS: list[tuple[int, str, type[StorageError]]] = [
     (400, "mapper_parsing_exception", InvalidError),
     (401, "security_exception", RefusedError),
