@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from storage.errors import ExistsError, StorageError
 from storage.objects import Objects
@@ -22,6 +23,7 @@ from workflows.request import IngestRequest, RunRequest
 _SLICE_SECONDS = 0.5  # a wait listens to both launchers in turn
 _REMEMBERED = 1000
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass
@@ -35,6 +37,7 @@ class AutoLauncher:
     least_seconds: float
     _chosen: dict[str, Launcher] = field(default_factory=dict)
     _choosing: set[str] = field(default_factory=set)
+    _troubles: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="estimate")
@@ -62,7 +65,8 @@ class AutoLauncher:
             return Launched("running", Progress("waiting", message="its work is being estimated"))
         chosen = self._of(run)
         if chosen is None:
-            return Launched("absent", Progress("waiting"))
+            message = self._troubles.get(run, "")
+            return Launched("absent", Progress("waiting", message=message))
         return chosen.look(run, attempt)
 
     def cancel(self, run: str) -> None:
@@ -91,6 +95,7 @@ class AutoLauncher:
             self._record(request).launch(request, attempt)
         except (StorageError, WorkflowError, OSError) as error:  # the next look finds it absent
             logger.warning("run %s: attempt %d not launched: %s", request.run, attempt, error)
+            _keep(self._troubles, request.run, str(error))
         except Exception:  # nobody else sees what ends a thread's work
             logger.exception("run %s: attempt %d not launched", request.run, attempt)
         finally:
@@ -136,10 +141,15 @@ class AutoLauncher:
         return self._choose(run, self.local if local else self.far)
 
     def _choose(self, run: str, chosen: Launcher) -> Launcher:
-        self._chosen[run] = chosen
-        while len(self._chosen) > _REMEMBERED:
-            self._chosen.pop(next(iter(self._chosen)), None)
+        _keep(self._chosen, run, chosen)
+        self._troubles.pop(run, None)
         return chosen
+
+
+def _keep(known: dict[str, T], run: str, value: T) -> None:
+    known[run] = value
+    while len(known) > _REMEMBERED:
+        known.pop(next(iter(known)), None)
 
 
 def _name(run: str) -> str:

@@ -81,7 +81,8 @@ def test_an_estimate_that_fails_for_now_is_made_again(world: World) -> None:
     launcher, _, far = opened(world, estimate)
     launcher.launch(request("r1"), 1)
     decided(launcher, "r1")
-    assert launcher.look("r1", 1).state == "absent"
+    found = launcher.look("r1", 1)
+    assert (found.state, "away" in found.progress.message) == ("absent", True)
     launcher.launch(request("r1"), 1)
     decided(launcher, "r1")
     assert far.launched == [("r1", 1)]

@@ -1,5 +1,6 @@
 """The workflow of one attempt, as the Kubernetes API takes it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,7 @@ _SCRATCH = "/tmp"  # noqa: S108 - of the pod alone: an empty folder of its own
 _OUTPUTS = f"{_SCRATCH}/outputs"
 _USER = 10001  # of the image
 _LONGEST_TEXT = 500
+_BRACE = re.compile(r"\{(?=\{)")
 # Lost (-1), try again, killed by a signal: want of memory, a node that goes.
 _RETRY = "asInt(lastRetry.exitCode) in [-1, 75, 134, 137, 139, 143] || lastRetry.status == 'Error'"
 # Publish alone decides how a run ends: also of one whose plan or chunks failed.
@@ -209,7 +211,7 @@ def _arguments(request: Request) -> list[Parameter]:
         told |= {"from": _date(request.start_ms), "to": _date(request.end_ms)}
         told["detector"] = _detector(request)
     # Argo would replace what looks like one of its variables.
-    return [Parameter(name=n, value=_plain(v).replace("{{", "{ {")) for n, v in told.items()]
+    return [Parameter(name=n, value=_BRACE.sub("{ ", _plain(v))) for n, v in told.items()]
 
 
 def _either(text: str) -> models.IntOrString:

@@ -196,6 +196,8 @@ def _translated(what: str, namespace: str) -> Iterator[None]:
         if error.status == 409 and reason.get("reason") == "AlreadyExists":
             raise _ConflictError from None
         told = f"cannot {what} in namespace {namespace}: {reason.get('message') or error.reason}"
+        if error.status == 404 and reason.get("reason") != "NotFound":
+            raise ClusterError(told[:2000]) from None  # of a proxy, or the kind is not served now
         raise _KINDS.get(error.status, ClusterError)(told[:2000]) from None
     except ValueError as error:  # also of JSON that was cut off
         raise ClusterError(f"cannot {what}: the answer is none of Kubernetes: {error}") from None

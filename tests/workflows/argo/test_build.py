@@ -109,10 +109,11 @@ def test_names_fit_labels_and_tell_runs_apart() -> None:
         assert name == name.lower()
 
 
-def test_what_argo_would_replace_is_told_apart_from_its_variables() -> None:
-    made = workflow(request(RUN, metrics=("{{workflow.name}}",)), 1, SETTINGS, 3600)
+@pytest.mark.parametrize("braces", ["{{", "{{{", "{{{{"])
+def test_what_argo_would_replace_is_told_apart_from_its_variables(braces: str) -> None:
+    made = workflow(request(RUN, metrics=(f"{braces}workflow.name}}}}",)), 1, SETTINGS, 3600)
     told = {one["name"]: one["value"] for one in made["spec"]["arguments"]["parameters"]}
-    assert told["series"] == "{ {workflow.name}}"
+    assert told["series"] == " ".join(braces) + "workflow.name}}"
 
 
 def test_the_whole_object_stays_small_with_the_longest_request() -> None:

@@ -160,6 +160,15 @@ def test_a_workflow_that_somebody_deleted_is_left_to_the_next_attempt(
     assert launcher.look("r1", 2).state == "running"
 
 
+def test_a_kind_that_is_not_served_for_a_moment_is_no_deleted_workflow(
+    api: Fake, launcher: ArgoLauncher
+) -> None:
+    """An API server that starts, or a proxy, answers 404 without naming an object."""
+    launcher.launch(asked(), 1)
+    api.answers["GET"] = [404]
+    assert launcher.look("r1", 1).state == "running"
+
+
 def test_the_next_attempt_ends_the_one_before(api: Fake, launcher: ArgoLauncher) -> None:
     launcher.launch(asked(), 1)
     launcher.launch(asked("r10"), 1)
