@@ -1,13 +1,13 @@
 """What a detection would cost, from the archive's counts: nothing is planned or run."""
 
 import math
-import os
 from dataclasses import dataclass
 
 from detectors import detector_from_dict
 from storage.local_time import DAY_MS
 from storage.selector import Selector
 from storage.stores import Stores
+from workflows.cores import usable_processes
 from workflows.cost import seconds
 from workflows.plan import CHUNKS_PER_PROCESS
 from workflows.request import RunRequest
@@ -47,7 +47,7 @@ def estimate(stores: Stores, request: RunRequest, settings: WorkflowSettings) ->
 def _chunks(total: float, series: int, settings: WorkflowSettings) -> int:
     wanted = math.ceil(total / settings.chunk_seconds)
     if settings.executor == "local":
-        processes = settings.processes or os.cpu_count() or 1
+        processes = settings.processes or usable_processes()
         worth = int(total / settings.local_chunk_seconds)
         wanted = max(wanted, min(worth, CHUNKS_PER_PROCESS * processes))
     return min(max(1, wanted), series, settings.max_chunks)

@@ -245,7 +245,12 @@ class Settings(BaseSettings):
         396, ge=8, description="Days that the records of runs and deliveries are kept."
     )
 
-    processes: int = Field(0, ge=0, description="Processes of the local pool; 0: one per core.")
+    processes: int = Field(
+        0,
+        ge=0,
+        description="Processes of the local pool; 0: one per core, and no more than a container's "
+        "limits of CPU and memory have room for.",
+    )
     chunk_seconds: float = Field(300.0, gt=0, description="Work per chunk that a plan aims at.")
     task_timeout_seconds: float = Field(
         3600.0, gt=0, description="A step that takes longer is ended and tried again."

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from storage.settings import StorageSettings
 from storage.stores import open_objects
 from workflows.chunk import committed_chunks, read_plan
 from workflows.context import write_request
+from workflows.cores import usable_processes
 from workflows.errors import PERMANENT_EXIT, CancelledError, CommitError
 from workflows.failure import Failure, record_failure
 from workflows.ingest import write_ingest_request
@@ -58,7 +58,7 @@ class LocalLauncher:
     ) -> None:
         self._objects: Objects = open_objects(storage)
         self._pool = LocalPool(
-            StepWorld(storage, settings, image), settings.processes or os.cpu_count() or 1
+            StepWorld(storage, settings, image), settings.processes or usable_processes()
         )
         self._changed = threading.Condition(threading.RLock())
         self._runs: dict[str, _Run] = {}

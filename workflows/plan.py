@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from storage.selector import Selector
 from storage.series_key import SeriesKey
 from workflows.chunk import KEYS_SCHEMA, PLAN, Chunk, Plan, read_plan
 from workflows.context import StepContext
+from workflows.cores import usable_processes
 from workflows.detect import detect
 from workflows.errors import BadRequestError
 from workflows.inputs import InputWriter, Ints, SeriesBlock, blocks, open_writer
@@ -115,7 +115,7 @@ def _cut(groups: list[RowGroup], settings: WorkflowSettings) -> tuple[Chunk, ...
     total = sum(group.seconds for group in groups)
     wanted = math.ceil(total / settings.chunk_seconds)
     if settings.executor == "local":
-        processes = settings.processes or os.cpu_count() or 1
+        processes = settings.processes or usable_processes()
         worth = int(total / settings.local_chunk_seconds)
         wanted = max(wanted, min(worth, CHUNKS_PER_PROCESS * processes))
     return pack(groups, wanted, settings.max_chunks, settings.max_chunk_points)

@@ -24,6 +24,7 @@ from storage.stores import Stores, open_objects, open_stores
 from workflows.chunk import Plan
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
+from workflows.cores import usable_processes
 from workflows.detect import detect
 from workflows.errors import (
     PERMANENT_EXIT,
@@ -241,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings,
         os.environ.get("LUPUS_IMAGE", ""),
         stop.check,
-        settings.processes or os.cpu_count() or 1,
+        settings.processes or usable_processes(),
     )
     name = cast(StepName, given.name)
     outcome = run_step(StepCall(name, given.run, given.chunk, given.attempt, given.status), world)

@@ -3,17 +3,17 @@
 import multiprocessing
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 
 from service.settings import Settings
 from storage.check import Finding
+from workflows.cores import memory_limit, usable_processes
 
 PART = "executor"
 MIB = 1024 * 1024
-_CGROUP = Path("/sys/fs/cgroup/memory.max")
 _START_SECONDS = 60.0
+_NO_LIMIT = 1 << 62
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 def _local(settings: Settings) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0))
-    processes = settings.processes or os.cpu_count() or 1
+    processes = settings.processes or usable_processes()
     told = f"{processes} processes on {cores} cores"
     if processes > cores:
         advice = f"set LUPUS_PROCESSES={cores}: more only take memory"
@@ -40,20 +40,12 @@ def _local(settings: Settings) -> Iterator[Finding]:
 
 
 def _memory(wanted: int) -> Finding:
-    there = min(psutil.virtual_memory().total, _limit()) // MIB
+    there = min(psutil.virtual_memory().total, memory_limit() or _NO_LIMIT) // MIB
     told = f"up to {wanted:,} MiB of {there:,} MiB"
     if wanted > there:
         advice = "lower LUPUS_PROCESSES or LUPUS_POOL_MEMORY_MB, or give more memory"
         return Finding(PART, "memory", "warning", told, advice)
     return Finding(PART, "memory", "ok", told)
-
-
-def _limit() -> int:
-    """What a container may take."""
-    try:
-        return int(_CGROUP.read_text("ascii"))
-    except (OSError, ValueError):  # no such file, or "max"
-        return 1 << 62
 
 
 def _forkserver() -> Finding:
