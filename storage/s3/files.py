@@ -64,11 +64,15 @@ class BucketFiles(S3Objects):
 
         def fetch(meta: "ObjectMeta") -> None:
             name = meta["path"]
-            copy = self._asked(name, lambda: self._copies.copy(name, meta))
             place = folder / name
             with system_errors(f"copy of object {name}"):
                 place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(copy.path, place)
+                copy = self._asked(name, lambda: self._copies.copy(name, meta))
+                try:
+                    os.link(copy.path, place)
+                except FileNotFoundError:  # tidied up by a process that had looked before us
+                    copy = self._asked(name, lambda: self._copies.copy(name, meta))
+                    os.link(copy.path, place)
             versions[name] = copy.version
 
         snapshot = Snapshot(folder, versions)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,7 @@ from storage.parquet.engine import Engine
 from storage.s3 import compaction
 from storage.s3.archive import S3Archive
 from storage.s3.compaction import compact_partition
+from storage.s3.copies import Copies, Copy
 from storage.s3.files import BucketFiles
 from storage.s3.layout import is_mark, live
 from storage.selector import Selector
@@ -19,6 +21,9 @@ from storage.source import SourceSpec
 from tests.storage.points import START_MS, Row, rows_of, table
 from tests.storage.s3.bucket import Bucket
 from tests.storage.s3.proxy import Answer, Call, Forward, proxy, slow_down
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 pytestmark = pytest.mark.real
 SOURCE = SourceSpec("s")
@@ -52,6 +57,26 @@ def fill(archive: S3Archive, jobs: range) -> None:
             ("m", {"n": str(n)}, START_MS + job % 5, float(job), job) for n in (1, 2)
         ]
         archive.write_points("s", f"job-{job}", table(rows))
+
+
+def test_a_copy_that_is_tidied_up_before_it_is_linked_is_fetched_again(
+    files: BucketFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.put("a/b", b"content")
+    files.local_path("a/b")
+    find, removed = Copies.copy, []
+
+    def found_too_late(self: Copies, name: str, meta: "ObjectMeta") -> Copy:
+        found = find(self, name, meta)
+        if not removed:
+            found.path.unlink()
+            removed.append(name)
+        return found
+
+    monkeypatch.setattr(Copies, "copy", found_too_late)
+    snapshot = files.snapshot(files.listed("a"))
+    assert removed == ["a/b"]
+    assert (snapshot.folder / "a/b").read_bytes() == b"content"
 
 
 def compact(files: BucketFiles, engine: Engine, grace_seconds: float = 3600) -> int:
