@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from service.api.access import Asking, check, source_or_404, visible
-from service.api.body import Body, StrictRoute
+from service.api.body import Body, StrictRoute, check_kept
 from service.api.label_query import query_conditions
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened, Resources
@@ -59,7 +59,7 @@ class VerdictBody(Body):
     """What people say; a field that is left out stays as it is."""
 
     verdict: Verdict | None = None
-    comment: Annotated[str, Field(max_length=4000)] | None = None
+    comment: Annotated[str, Field(max_length=4000), AfterValidator(check_kept)] | None = None
 
 
 def shown(anomaly: Anomaly) -> AnomalyOut:

@@ -15,6 +15,13 @@ from service.api.errors import MediaTypeError, QueryError
 from service.errors import RequestError, TooLargeError
 
 
+def check_kept(text: str) -> str:
+    """Refuse what PostgreSQL keeps in no text."""
+    if "\0" in text:
+        raise ValueError("allowed are all characters but NUL")
+    return text
+
+
 class Body(BaseModel):
     """A body whose unknown fields are refused with the names that are known."""
 

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from service.api.access import Asking, check_everywhere
-from service.api.body import Body, StrictRoute
+from service.api.body import Body, StrictRoute, check_kept
 from service.api.page import PageOut
 from service.api.resources import Opened
 from service.api.source_body import Duration
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["tokens"], route_class=StrictRoute)
 class TokenBody(Body):
     """What a token is for, and what it may do."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(check_kept)]
     sources: list[Annotated[str, Field(pattern=f"^{PATTERN.pattern}$")]] = Field(
         min_length=1, description="Names of sources; `*` stands for any letters."
     )

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.database.access import BUSY_SECONDS, Access
-from service.errors import DatabaseBusyError, DatabaseError, SettingsError
+from service.errors import DatabaseBusyError, DatabaseError, RequestError, SettingsError
 from storage.errors import InvalidError
 
 WRITES = "lupus_write"
@@ -93,10 +93,13 @@ def reader_of(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-def error_of(error: DBAPIError) -> DatabaseError:
+def error_of(error: DBAPIError) -> DatabaseError | RequestError:
     """What the rooms above are told; never the detail line, which shows values of rows."""
     code = getattr(error.orig, "sqlstate", None)
     told = _message_of(error.orig)
+    if code is None and isinstance(error, DataError):
+        # The driver did not even ask: a name in a path or a query holds a NUL.
+        return RequestError(f"the database keeps no such text: {told}")
     if code is None:
         if any(words in told for words in _LASTING_REFUSALS):
             return DatabaseError(f"the database refuses the connection: {told}")

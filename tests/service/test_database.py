@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import Text, insert, inspect, literal, select, text
 
 from service.database import tables
 from service.database.counters import next_generation, next_sequence, next_value
@@ -34,6 +34,7 @@ from service.errors import (
     DatabaseError,
     NewerDatabaseError,
     OlderDatabaseError,
+    RequestError,
 )
 from storage.index import MetricSummary
 from tests.service.clocks import NOON
@@ -44,6 +45,18 @@ from tests.service.databases import KINDS, empty, opened
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     with opened(request.param, tmp_path) as database:
         yield database
+
+
+def test_a_text_that_no_database_keeps_is_the_callers_fault(database: Database) -> None:
+    def asked() -> str:
+        with database.read() as tx:
+            return str(tx.execute(select(literal("a\0b", Text))).scalar_one())
+
+    if database.engine.dialect.name == "sqlite":
+        assert asked() == "a\0b"
+        return
+    with pytest.raises(RequestError, match="NUL"):
+        asked()
 
 
 def test_a_write_is_whole_or_nothing(database: Database) -> None:
