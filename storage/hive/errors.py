@@ -48,7 +48,7 @@ _BY_WORDS: tuple[tuple[str, type[StorageError]], ...] = (
     ("cannot_read_file", CorruptError),
     ("blockmissingexception", UnreachableError),
     ("query timed out", UnreachableError),
-    ("filenotfoundexception", NotFoundError),
+    ("filenotfoundexception", BusyError),  # somebody writes the partition anew meanwhile
     ("cannot modify", InvalidError),
     ("semanticexception", InvalidError),
     ("parseexception", InvalidError),

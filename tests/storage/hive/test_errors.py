@@ -25,6 +25,7 @@ from storage.hive.errors import LostSessionError, shown, status_error
         ("Open sessions limit reached", None, BusyError),
         ("java.io.IOException: No space left on device", "08S01", FullError),
         ("file:/x/a.parquet is not a Parquet file", "08S01", CorruptError),
+        ("java.io.FileNotFoundException: File s3a://b/t/dt=1/000000_0 is gone", "08S01", BusyError),
         ("Execution Error, return code 2 from TezTask", "08S01", UnreachableError),
         ("something about the words", "42000", InvalidError),
         (None, None, UnreachableError),
