@@ -64,7 +64,8 @@ def test_a_copy_that_is_tidied_up_before_it_is_linked_is_fetched_again(
 ) -> None:
     files.put("a/b", b"content")
     files.local_path("a/b")
-    find, removed = Copies.copy, []
+    find = Copies.copy
+    removed: list[str] = []
 
     def found_too_late(self: Copies, name: str, meta: "ObjectMeta") -> Copy:
         found = find(self, name, meta)
