@@ -170,8 +170,9 @@ class _Steps:
             **self._settings.environment.get(kind, {}),
         }
         ours = [models.EnvVar(name=n, value=v) for n, v in plain.items() if n not in named]
-        if "LUPUS_PROCESSES" not in named:
-            ours.append(_processes())
+        limits = getattr(self._settings.pod(kind).one("resources"), "limits", None) or {}
+        if "LUPUS_PROCESSES" not in named and "cpu" in limits:
+            ours.append(_processes())  # else the machine's count stands there, and memory is short
         return [*ours, *own]
 
     def _volumes(self, kind: PodKind) -> list[models.Volume]:

@@ -93,6 +93,22 @@ def test_every_pod_can_work_with_a_read_only_root() -> None:
         assert container["imagePullPolicy"] == "IfNotPresent"
 
 
+def test_without_a_limit_of_cores_a_pod_counts_them_itself() -> None:
+    """Kubernetes would tell those of the machine, which the memory of the pod has no room for."""
+    limits = [{"memory": "2Gi"}, {"memory": "2Gi", "cpu": "2"}]
+    pods = [pods_of({"detect": {"resources": {"limits": limit}}}) for limit in limits]
+    told = [
+        [
+            variable["name"]
+            for variable in templates(ArgoSettings("i:1", "n", pods=pod))["detect"]["container"][
+                "env"
+            ]
+        ]
+        for pod in pods
+    ]
+    assert ["LUPUS_PROCESSES" in names for names in told] == [False, True]
+
+
 def test_an_operators_volume_replaces_the_scratch_folder() -> None:
     big = {"name": "scratch", "emptyDir": {"sizeLimit": "10Gi"}}
     settings = ArgoSettings("i:1", "n", pods=pods_of({"plan": {"volumes": [big]}}))
