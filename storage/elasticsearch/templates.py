@@ -26,7 +26,8 @@ _KEYWORD = {"type": "keyword"}
 _LONG = {"type": "long"}
 _DOUBLE = {"type": "double"}
 _TIME = {"type": "date", "format": "epoch_millis"}
-_LABELS = {"type": "flattened"}
+# Name and value are one term, which has at most 32,766 bytes; what is longer is kept unsearched.
+_LABELS = {"type": "flattened", "ignore_above": 8_000}
 # What charts draw is only read back.
 _CHART = {"type": "object", "enabled": False}
 

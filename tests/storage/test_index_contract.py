@@ -79,6 +79,17 @@ def version_of(index: Index, document: Anomaly) -> str:
 # Guarded writes of anomalies
 
 
+def test_a_label_that_is_too_long_to_be_searched_is_kept(index: Index) -> None:
+    # Of somebody's own table: no limit of ours has ever seen it.
+    long = {"query": "\u65e5" * 20_000, "region": "jp"}
+    index.write_anomalies([new(anomaly(labels=long))])
+    index.put_series([entry(labels=long)])
+    index.refresh()
+    found = index.search_anomalies(AnomalyQuery(labels={"region": ("jp",)}), 10).items
+    assert [each.labels for each in found] == [long]
+    assert [each.labels for each in index.series("s").items] == [long]
+
+
 def test_a_document_comes_back_as_it_was_written(index: Index) -> None:
     document = anomaly(5, labels={"region": 'j"p', "model": "é"}, cause="data", upper=float("nan"))
     assert index.write_anomalies([new(document)]) == WriteOutcome(1, 0)
