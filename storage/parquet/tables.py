@@ -11,6 +11,7 @@ from storage.errors import InvalidError, NotFoundError
 from storage.local_time import LocalTime
 from storage.selector import Selector
 from storage.source import ExternalMapping
+from storage.sql.points import plain
 from storage.translation import system_errors
 
 _PARTITION = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
@@ -83,11 +84,11 @@ def pruned(
     if not mapping.partitions:
         return files
     wanted = {
-        tuple(day.strftime(partition.format) for partition in mapping.partitions)
+        tuple(plain(day.strftime(partition.format)) for partition in mapping.partitions)
         for day in local.dates(selector.start_ms, selector.end_ms)
     }
     columns = [partition.column for partition in mapping.partitions]
-    return [file for file in files if tuple(file.partition[c] for c in columns) in wanted]
+    return [file for file in files if tuple(plain(file.partition[c]) for c in columns) in wanted]
 
 
 def _data_files(folder: Path) -> Iterator[Path]:

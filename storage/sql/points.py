@@ -221,12 +221,31 @@ def _one_of(
 ) -> exp.Expr:
     *outer, last = mapping.partitions
     tests: list[exp.Expr] = [
-        exp.EQ(this=name(each.column), expression=_value_of(types[each.column.lower()], value))
+        _is_value(name(each.column), types[each.column.lower()], value)
         for each, value in zip(outer, prefix, strict=True)
     ]
     kind = types[last.column.lower()]
-    listed = [_value_of(kind, value) for value in values]
+    listed = [each for value in values for each in _spellings(kind, value)]
     return exp.and_(*tests, exp.In(this=name(last.column), expressions=listed))
+
+
+def _is_value(column: exp.Expr, kind: Type, value: str) -> exp.Expr:
+    first, *others = _spellings(kind, value)
+    if others:
+        return exp.In(this=column, expressions=[first, *others])
+    return exp.EQ(this=column, expression=first)
+
+
+def _spellings(kind: Type, value: str) -> list[exp.Expr]:
+    """A partition's value, and as text also without its zeros: month=1 is what engines write."""
+    short = plain(value)
+    written = [value] if kind != "text" or short == value else [value, short]
+    return [_value_of(kind, each) for each in written]
+
+
+def plain(value: str) -> str:
+    """A whole number without leading zeros; any other text as it is."""
+    return str(int(value)) if value.isdecimal() and value.isascii() else value
 
 
 def _value_of(kind: Type, value: str) -> exp.Expr:

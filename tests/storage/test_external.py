@@ -251,10 +251,14 @@ def test_partitions_outside_the_range_are_never_opened(archive: Archive, tmp_pat
     assert archive.scan(spec, far).keys == ()
 
 
-def test_year_month_day_partitions_prune_together(archive: Archive, tmp_path: Path) -> None:
+@pytest.mark.parametrize("zero", ["0", ""], ids=["month=01", "month=1"])
+def test_year_month_day_partitions_prune_together(
+    archive: Archive, tmp_path: Path, zero: str
+) -> None:
     days = [date(2025, 12, 30) + timedelta(days=n) for n in range(40)]
     for day in days:
-        name = f"t/y={day:%Y}/m={day:%m}/d={day:%d}/part-0.snappy.parquet"
+        month, number = f"{day.month:{zero}2}".strip(), f"{day.day:{zero}2}".strip()
+        name = f"t/y={day:%Y}/m={month}/d={number}/part-0.snappy.parquet"
         write(tmp_path, name, {"day": [day], "v": [1.0]})
     mapping = replace(
         SIMPLE,
