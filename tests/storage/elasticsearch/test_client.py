@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from storage.elasticsearch import bulk
+from storage.elasticsearch import anomalies, bulk
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.check import check
 from storage.elasticsearch.errors import cause_of, of_answer
@@ -140,6 +140,22 @@ def test_a_part_of_the_shards_is_never_taken_for_the_whole(server: Pretender) ->
     server.asked.clear()
     index.counts()
     assert all("allow_partial_search_results=false" in path for _, path, _ in server.asked)
+
+
+def test_what_the_last_turn_finds_done_is_no_failure(
+    server: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anomalies, "_TURNS", 1)
+    server.answer = _ready
+    index = opened(server)
+    mine = {"found": True, "_seq_no": 1, "_primary_term": 1, "_source": {"generation": 1}}
+
+    def answer(_method: str, path: str) -> Answer:
+        conflict = {"items": [{"create": {"status": 409}}]}
+        return 200, {"docs": [mine]} if "_mget" in path else conflict
+
+    server.answer = answer
+    assert index.write_anomalies([new(anomaly(generation=1))]).written == 1
 
 
 @pytest.mark.parametrize(
