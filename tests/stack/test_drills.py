@@ -225,6 +225,7 @@ def own_server(
         call("up")
 
     server(variable)
+    call("down")  # what a killed test may have left
     printed = call("up")
     try:
         line = next(one for one in printed.splitlines() if f"{variable}=" in one)
