@@ -77,11 +77,14 @@ end() {
   fi
 }
 
-# free_port PORT VARIABLE: refuse a port that another process already answers on.
+# free_port PORT VARIABLE: refuse a port that another process goes on answering on. The threads of a
+# server that was just killed may hold theirs for a moment.
 free_port() {
-  if (exec 3<>"/dev/tcp/$ADDRESS/$1") 2>/dev/null; then
-    die "port $1 is taken; set $2 to another one"
-  fi
+  local deadline=$((SECONDS + 10))
+  while (exec 3<>"/dev/tcp/$ADDRESS/$1") 2>/dev/null; do
+    [ "$SECONDS" -lt "$deadline" ] || die "port $1 is taken; set $2 to another one"
+    sleep 0.2
+  done
 }
 
 get() { curl -fsS --noproxy '*' --max-time 5 "$@"; }
