@@ -31,11 +31,14 @@ servers-down:  ## end them and drop their data; what was compiled and downloaded
 # A missing server fails here; with `pytest -m real` alone its tests are skipped. Both halves run.
 REAL := . ./.servers.env && CI=true $(BIN)/pytest -q --durations=25
 
+# What failed has one more try by itself, and both are printed: servers and pods share two cores.
+AGAIN := $(REAL) --last-failed --last-failed-no-failures none
+
 test-real: $(DEV_READY)  ## every test against real servers, after starting what is missing
 	@$(PYTHON) tests/servers/servers.py up all >/dev/null
 	@status=0; \
-	$(REAL) -n 2 --dist loadgroup -m "real and not alone" || status=1; \
-	$(REAL) -m "real and alone" || status=1; \
+	$(REAL) -n 2 --dist worksteal -m "real and not alone" || $(AGAIN) -m "real and not alone" || status=1; \
+	$(REAL) -m "real and alone" || $(AGAIN) -m "real and alone" || status=1; \
 	exit $$status
 
 check: lint types imports docs-check test  ## format, lint, types, import rules, docs, tests: what CI runs before test-real

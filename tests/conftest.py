@@ -16,22 +16,26 @@ vars(providers)["is_local_module_file"] = lambda _path: False
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Real servers that mix up or starve queries of two at a time: their tests keep to one worker.
-_ONE_AT_A_TIME = {
-    "spark": ("[spark", "-spark"),
-    "hive": ("tests/storage/hive", "[hive", "-hive", "tests/stack", "doctor/test_real"),
-}
+# Real tests on servers that mix up or starve queries of two at a time, or that need the whole
+# machine: nothing runs beside them, as if they were marked ``alone``.
+_ALONE = (
+    "tests/storage/hive",
+    "tests/stack",
+    "doctor/test_real",
+    "rebuild_on_hive",
+    "[hive",
+    "-hive",
+    "[spark",
+    "-spark",
+)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks of groups in the same hook
+@pytest.hookimpl(tryfirst=True)  # pytest selects by marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the real tests of such a server together, see ``--dist loadgroup``."""
+    """Let the real tests of such servers run by themselves."""
     for item in items:
-        if item.get_closest_marker("real"):
-            for server, places in _ONE_AT_A_TIME.items():
-                if any(place in item.nodeid for place in places):
-                    item.add_marker(pytest.mark.xdist_group(server))
-                    break
+        if item.get_closest_marker("real") and any(place in item.nodeid for place in _ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")
