@@ -37,8 +37,8 @@ AGAIN := $(REAL) --last-failed --last-failed-no-failures none
 test-real: $(DEV_READY)  ## every test against real servers, after starting what is missing
 	@$(PYTHON) tests/servers/servers.py up all >/dev/null
 	@status=0; \
-	$(REAL) -n 2 --dist worksteal -m "real and not alone" || $(AGAIN) -m "real and not alone" || status=1; \
-	$(REAL) -m "real and alone" || $(AGAIN) -m "real and alone" || status=1; \
+	($(REAL) -n 2 --dist worksteal -m "real and not alone") || ($(AGAIN) -m "real and not alone") || status=1; \
+	($(REAL) -m "real and alone") || ($(AGAIN) -m "real and alone") || status=1; \
 	exit $$status
 
 check: lint types imports docs-check test  ## format, lint, types, import rules, docs, tests: what CI runs before test-real
