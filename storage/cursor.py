@@ -14,6 +14,13 @@ Kind = Literal["anomalies", "series"]
 _SHAPES: dict[Kind, tuple[type, ...]] = {"anomalies": (int, str), "series": (str, str)}
 
 
+def checked_limit(limit: int) -> int:
+    """The most documents of a page; InvalidError for none or fewer."""
+    if limit < 1:
+        raise InvalidError(f"limit {limit}: allowed are whole numbers from 1")
+    return limit
+
+
 def encode(kind: Kind, *position: str | int) -> str:
     """The cursor after the document at this position."""
     text = json.dumps([kind, *position], separators=(",", ":"))

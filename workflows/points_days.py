@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from storage.batches import batches
 from storage.index import Index, PointsDay
 from storage.local_time import DAY_MS
 
@@ -69,8 +70,7 @@ def merged(
     Local days end in the middle of UTC days: a run that read one part must not lose the other.
     """
     edges = {day_name(ms // DAY_MS) for ms in (start_ms, end_ms) if ms % DAY_MS}
-    rest = iter(days)
-    while some := list(islice(rest, DOCUMENTS_PER_LOOK)):
+    for some in batches(days, DOCUMENTS_PER_LOOK):
         stored = {}
         for edge in edges:
             at_edge = [day.series for day in some if day.day == edge]

@@ -4,7 +4,6 @@ line (NDJSON). ``labels`` may be left out; ``"value": null`` removes a point."""
 import json
 import math
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from storage.batches import batches
 from workflows.ingest_rejection import RowErrors, rejected
 from workflows.points_rows import VALUE_ALLOWED, RawPoints
 from workflows.points_times import ALLOWED, Flags, Longs, read_times
@@ -44,7 +44,7 @@ def read_ndjson(path: Path, timezone: str, errors: RowErrors) -> RawPoints:
     reader = _Reader(timezone, errors)
     with path.open("rb") as file:
         lines = (line for line in file if line.strip())
-        while batch := list(islice(lines, LINES_PER_BATCH)):
+        for batch in batches(lines, LINES_PER_BATCH):
             reader.read(_lines(batch, errors))
     return reader.finish()
 

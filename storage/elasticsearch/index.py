@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 
+from storage.batches import batches
+from storage.cursor import checked_limit
 from storage.elasticsearch import anomalies, catalog, charts, retention
 from storage.elasticsearch.address import address_of
 from storage.elasticsearch.bulk import Action, send
@@ -16,7 +16,7 @@ from storage.elasticsearch.filters import equals, every
 from storage.elasticsearch.names import KINDS, Kind, Names
 from storage.elasticsearch.search import count, hits
 from storage.elasticsearch.templates import install
-from storage.errors import InvalidError, StorageError
+from storage.errors import StorageError
 from storage.index import (
     Anomaly,
     AnomalyQuery,
@@ -36,8 +36,6 @@ from storage.settings import ElasticsearchSettings
 
 DOCUMENTS_PER_BATCH = 1_000
 SERIES_PER_QUERY = 1_000
-
-T = TypeVar("T")
 
 
 class ElasticsearchIndex:
@@ -82,7 +80,7 @@ class ElasticsearchIndex:
         self, source: str, rule: str, series: Sequence[str], start_ms: int, end_ms: int
     ) -> Iterator[StoredAnomaly]:
         """What is stored of a rule for these series in [start, end), found and withdrawn."""
-        for some in _batches(dict.fromkeys(series), SERIES_PER_QUERY):
+        for some in batches(dict.fromkeys(series), SERIES_PER_QUERY):
             yield from anomalies.known(
                 self._session, self._names, source, rule, some, start_ms, end_ms
             )
@@ -99,7 +97,7 @@ class ElasticsearchIndex:
         self, query: AnomalyQuery, limit: int, cursor: str | None = None
     ) -> Page[Anomaly]:
         """Newest first: ts desc, then id."""
-        return anomalies.search(self._session, self._names, query, _checked(limit), cursor)
+        return anomalies.search(self._session, self._names, query, checked_limit(limit), cursor)
 
     def anomaly(self, id_: str) -> Anomaly | None:
         """One by id."""
@@ -125,7 +123,7 @@ class ElasticsearchIndex:
 
     def put_series(self, entries: Iterable[SeriesEntry]) -> None:
         """Widen first/last, learn the step; a higher sequence wins."""
-        for some in _batches(entries, DOCUMENTS_PER_BATCH):
+        for some in batches(entries, DOCUMENTS_PER_BATCH):
             catalog.put(self._session, self._names, some)
 
     def points(
@@ -134,13 +132,13 @@ class ElasticsearchIndex:
         """Stored days that touch the range, by series then day."""
         if end_ms <= start_ms:
             return
-        for some in _batches(sorted(set(series)), SERIES_PER_QUERY):
+        for some in batches(sorted(set(series)), SERIES_PER_QUERY):
             yield from charts.points(self._session, self._names, source, some, start_ms, end_ms)
 
     def bands(self, source: str, series: Sequence[str], rule: str | None) -> Iterator[Band]:
         """Stored bands, newest generation last."""
         found: list[Band] = []
-        for some in _batches(sorted(set(series)), SERIES_PER_QUERY):
+        for some in batches(sorted(set(series)), SERIES_PER_QUERY):
             found.extend(charts.bands(self._session, self._names, source, some, rule))
         found.sort(key=lambda band: (band.generation, band.series, band.rule, band.run))
         return iter(found)
@@ -155,7 +153,7 @@ class ElasticsearchIndex:
     ) -> Page[SeriesEntry]:
         """The catalog, ordered by metric then series id."""
         return catalog.search(
-            self._session, self._names, source, metrics, labels or {}, _checked(limit), cursor
+            self._session, self._names, source, metrics, labels or {}, checked_limit(limit), cursor
         )
 
     def metrics(self, source: str) -> Mapping[str, MetricSummary]:
@@ -201,12 +199,6 @@ def _refreshed(client: Elasticsearch, alias: str) -> None:
             raise
 
 
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
-
-
 def _different(writes: Iterable[AnomalyWrite], size: int) -> Iterator[list[AnomalyWrite]]:
     """Batches in which no anomaly comes twice: the second write follows the first."""
     some: dict[str, AnomalyWrite] = {}
@@ -217,9 +209,3 @@ def _different(writes: Iterable[AnomalyWrite], size: int) -> Iterator[list[Anoma
         some[write.anomaly.id] = write
     if some:
         yield list(some.values())
-
-
-def _checked(limit: int) -> int:
-    if limit < 1:
-        raise InvalidError(f"limit {limit}: allowed are whole numbers from 1")
-    return limit

@@ -8,7 +8,7 @@ from storage.hive.catalog import TableName
 from storage.hive.connection import HiveConnection
 from storage.hive.managed import ascending, in_range
 from storage.hive.rows import gathered
-from storage.parquet.resolve import newest
+from storage.parquet.resolve import newest_results
 from storage.sql.matching import name, text
 
 
@@ -27,7 +27,4 @@ def read_results(
     )
     blocks = gathered(connection.stream(query.sql(dialect=connection.dialect)))
     named = (batch.rename_columns(RESULT_SCHEMA.names) for batch in blocks)
-    current = list(newest(named, ("series", "ts")))
-    if not current:
-        return RESULT_SCHEMA.empty_table()
-    return pa.Table.from_batches(current).cast(RESULT_SCHEMA)
+    return newest_results(named)

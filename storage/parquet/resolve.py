@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.archive import RESULT_SCHEMA
+
 
 class _Counter(Protocol):
     rows: int
@@ -30,6 +32,14 @@ def newest(
         waiting = batch
     if waiting is not None:
         yield from _without_losers(waiting, None, keys, lost)
+
+
+def newest_results(rows: Iterable[pa.RecordBatch]) -> pa.Table:
+    """The results that count, of rows sorted by series, time and generation."""
+    current = list(newest(rows, ("series", "ts")))
+    if not current:
+        return RESULT_SCHEMA.empty_table()
+    return pa.Table.from_batches(current).cast(RESULT_SCHEMA)
 
 
 def _without_losers(

@@ -9,7 +9,7 @@ from storage.archive import RESULT_SCHEMA
 from storage.parquet import layout
 from storage.parquet.engine import Engine
 from storage.parquet.managed import stream, view
-from storage.parquet.resolve import newest
+from storage.parquet.resolve import newest_results
 from storage.sql.matching import name, text, within
 
 
@@ -28,7 +28,4 @@ def read_results(
         .order_by(name("series"), name("ts"), name("generation"))
     )
     rows = stream(engine, files, lambda cursor: view(cursor, files), query.sql(dialect="duckdb"))
-    current = list(newest(rows, ("series", "ts")))
-    if not current:
-        return RESULT_SCHEMA.empty_table()
-    return pa.Table.from_batches(current).cast(RESULT_SCHEMA)
+    return newest_results(rows)

@@ -5,12 +5,10 @@ Between the names a job may be there in part: the same job written again complet
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA
+from storage.batches import batches
 from storage.errors import InvalidError
 from storage.local_time import DAY_MS
 from storage.parquet import layout
@@ -33,7 +32,6 @@ POINT_FILE_SCHEMA = pa.schema(
 ROWS_PER_GROUP = 131_072
 # A day's file waits for the disk, not for the processor: several days wait together.
 WRITERS = 8
-T = TypeVar("T")
 FIRST_MS = (date.min - layout.EPOCH).days * DAY_MS
 LAST_MS = (date.max - layout.EPOCH).days * DAY_MS + DAY_MS - 1
 
@@ -151,7 +149,8 @@ def _write_days(
 
     with system_errors(f"archive {kind} of {source}"), ThreadPoolExecutor(WRITERS) as writers:
         try:
-            for batch in _batches(days, 4 * WRITERS):
+            # The rows of a batch are in memory together.
+            for batch in batches(days, 4 * WRITERS):
                 _all(writers.submit(write_day, *day) for day in batch)
             _all(writers.submit(place, temporary) for temporary in written)
         except BaseException:
@@ -159,13 +158,6 @@ def _write_days(
                 temporary.unlink(missing_ok=True)
             raise
     return sorted({temporary.parent for temporary in written})
-
-
-def _batches(days: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Runs of at most ``size``: their rows are in memory together."""
-    remaining = iter(days)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 def _all(futures: Iterable[Future[None]]) -> None:

@@ -3,11 +3,10 @@
 # ruff: noqa: S608 - texts are made of our own column names, values are parameters
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
-from storage.errors import InvalidError
+from storage.batches import batches
+from storage.cursor import checked_limit
 from storage.index import (
     Anomaly,
     AnomalyQuery,
@@ -32,8 +31,6 @@ DOCUMENTS_PER_TRANSACTION = 1_000
 # SQLite refuses more than 32,766 parameters in one statement.
 SERIES_PER_QUERY = 1_000
 
-T = TypeVar("T")
-
 
 class SqliteIndex:
     """Search and charts; safe for many threads and processes."""
@@ -48,7 +45,7 @@ class SqliteIndex:
         self, source: str, rule: str, series: Sequence[str], start_ms: int, end_ms: int
     ) -> Iterator[StoredAnomaly]:
         """What is stored of a rule for these series in [start, end), found and withdrawn."""
-        for some in _batches(dict.fromkeys(series), SERIES_PER_QUERY):
+        for some in batches(dict.fromkeys(series), SERIES_PER_QUERY):
             with self._connections.reading() as connection:
                 found = anomalies.known(connection, source, rule, some, start_ms, end_ms)
             yield from found
@@ -56,7 +53,8 @@ class SqliteIndex:
     def write_anomalies(self, writes: Iterable[AnomalyWrite]) -> WriteOutcome:
         """Create or update, guarded; a newer generation wins and is counted."""
         written = total = 0
-        for some in _batches(writes, DOCUMENTS_PER_TRANSACTION):
+        # Drawn before a transaction begins, so that a slow producer holds no lock.
+        for some in batches(writes, DOCUMENTS_PER_TRANSACTION):
             with self._connections.writing() as connection:
                 written += sum(anomalies.write(connection, item) for item in some)
             total += len(some)
@@ -67,7 +65,7 @@ class SqliteIndex:
     ) -> Page[Anomaly]:
         """Newest first: ts desc, then id."""
         with self._connections.reading() as connection:
-            return anomalies.search(connection, query, _checked(limit), cursor)
+            return anomalies.search(connection, query, checked_limit(limit), cursor)
 
     def anomaly(self, id_: str) -> Anomaly | None:
         """One by id."""
@@ -83,19 +81,19 @@ class SqliteIndex:
 
     def put_points(self, days: Iterable[PointsDay]) -> None:
         """Replace documents of days whose stored sequence is not higher."""
-        for some in _batches(days, DOCUMENTS_PER_TRANSACTION):
+        for some in batches(days, DOCUMENTS_PER_TRANSACTION):
             with self._connections.writing() as connection:
                 charts.put_points(connection, some)
 
     def put_bands(self, bands: Iterable[Band]) -> None:
         """Replace bands whose stored generation is not higher."""
-        for some in _batches(bands, DOCUMENTS_PER_TRANSACTION):
+        for some in batches(bands, DOCUMENTS_PER_TRANSACTION):
             with self._connections.writing() as connection:
                 charts.put_bands(connection, some)
 
     def put_series(self, entries: Iterable[SeriesEntry]) -> None:
         """Widen first/last, learn the step; a higher sequence wins."""
-        for some in _batches(entries, DOCUMENTS_PER_TRANSACTION):
+        for some in batches(entries, DOCUMENTS_PER_TRANSACTION):
             with self._connections.writing() as connection:
                 catalog.put(connection, some)
 
@@ -105,7 +103,7 @@ class SqliteIndex:
         """Stored days that touch the range, by series then day."""
         if end_ms <= start_ms:
             return
-        for some in _batches(sorted(set(series)), SERIES_PER_QUERY):
+        for some in batches(sorted(set(series)), SERIES_PER_QUERY):
             with self._connections.reading() as connection:
                 found = charts.points(connection, source, some, start_ms, end_ms)
             yield from found
@@ -113,7 +111,7 @@ class SqliteIndex:
     def bands(self, source: str, series: Sequence[str], rule: str | None) -> Iterator[Band]:
         """Stored bands, newest generation last."""
         found: list[Band] = []
-        for some in _batches(sorted(set(series)), SERIES_PER_QUERY):
+        for some in batches(sorted(set(series)), SERIES_PER_QUERY):
             with self._connections.reading() as connection:
                 found.extend(charts.bands(connection, source, some, rule))
         found.sort(key=lambda band: (band.generation, band.series, band.rule, band.run))
@@ -130,7 +128,7 @@ class SqliteIndex:
         """The catalog, ordered by metric then series id."""
         with self._connections.reading() as connection:
             return catalog.search(
-                connection, source, metrics, labels or {}, _checked(limit), cursor
+                connection, source, metrics, labels or {}, checked_limit(limit), cursor
             )
 
     def metrics(self, source: str) -> Mapping[str, MetricSummary]:
@@ -172,16 +170,3 @@ class SqliteIndex:
     def close(self) -> None:
         """Close every connection."""
         self._connections.close()
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    # Drawn before a transaction begins, so that a slow producer holds no lock.
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
-
-
-def _checked(limit: int) -> int:
-    if limit < 1:
-        raise InvalidError(f"limit {limit}: allowed are whole numbers from 1")
-    return limit

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine
+
+from service.demo.process import free_port
 
 _START_SECONDS = 120
 # Trust for whoever administers, a password for everybody else; `secured` only with TLS.
@@ -106,7 +107,7 @@ def private_server() -> Iterator[PrivateServer]:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="lupus-postgres-"))
-    server = PrivateServer(folder, programs, _free_port())
+    server = PrivateServer(folder, programs, free_port())
     try:
         server.create()
         server.start()
@@ -129,12 +130,6 @@ def _as_user() -> list[str]:
     if os.getuid() != 0:
         return []
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _is_zombie(pid: int) -> bool:

@@ -4,8 +4,7 @@ Each test gets a Hive schema, a prefix in the bucket, an index prefix, a databas
 all are removed at its end. Servers may be replaced by wires that a test can cut.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.service.databases import empty
 from tests.service.served import Served, served
 from tests.storage.elasticsearch.server import Place, own_place
 from tests.storage.s3.bucket import Bucket, own_bucket
-from tests.workflows.argo.cluster import Space, namespace
+from tests.workflows.argo.cluster import Space, namespace, until
 from tests.workflows.argo.stack import image, pod_file
 
 POINTS_PER_CHUNK = 8_000
@@ -61,15 +60,7 @@ class Production:
 
     def committed(self, run: str, name: str, seconds: float = 300) -> None:
         """Wait until a run has a commit."""
-        self.until(f"{name} of {run}", lambda: name in self.commits(run), seconds)
-
-    def until(self, what: str, ready: Callable[[], Any], seconds: float = 300) -> Any:
-        """Poll until it is true."""
-        give_up = time.monotonic() + seconds
-        while not (found := ready()):
-            assert time.monotonic() < give_up, f"{what} did not happen within {seconds:.0f} s"
-            time.sleep(0.1)
-        return found
+        until(f"{name} of {run}", lambda: name in self.commits(run), seconds)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from tests.stack.production import Production, Servers, production, serving
 from tests.stack.story import RULE, Story, anomalies, delivered, detect, ingest, same, take_part
 from tests.stack.wire import NODE, Wire, wire
 from tests.storage.s3.proxy import Answer, Call, Forward, proxy, slow_down
+from tests.workflows.argo.cluster import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1200)]
 
@@ -105,9 +106,9 @@ def test_elasticsearch_down_during_publish(tmp_path: Path, expected: Outcome) ->
         def disturb(made: Production, run: str) -> None:
             # Every chunk is committed, and publish has not begun or has just begun.
             made.committed(run, "plan.json")
-            made.until("a chunk", lambda: any(n.startswith("chunk/") for n in made.commits(run)))
+            until("a chunk", lambda: any(n.startswith("chunk/") for n in made.commits(run)))
             line.cut()
-            made.until("a failed publish", lambda: failed(made, run, "publish"), 600)
+            until("a failed publish", lambda: failed(made, run, "publish"), 600)
             line.mend()
 
         servers = Servers(elasticsearch=f"http://{line.address}")
@@ -131,10 +132,10 @@ def test_hive_restarted_during_plan(tmp_path: Path, expected: Outcome) -> None:
 
             def disturb(made: Production, run: str) -> None:
                 before = line.accepted
-                made.until("a session of plan", lambda: line.accepted > before, 600)
+                until("a session of plan", lambda: line.accepted > before, 600)
                 line.cut()
                 restart()
-                made.until("a failed plan", lambda: failed(made, run, "plan"), 600)
+                until("a failed plan", lambda: failed(made, run, "plan"), 600)
                 line.mend()
 
             outcome, _ = drilled(tmp_path, Servers(hive=line.address), disturb)

@@ -1,6 +1,5 @@
 """Each part broken in turn on real servers: exactly that part fails, and says what to do."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import create_engine
 
 from service.database.engine import open_database
 from service.database.migrate import upgrade
+from service.demo.process import free_port
 from service.settings import Settings
 from storage.s3.objects import S3Objects
 from tests.real import own_name, server
@@ -21,12 +21,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 STORES = ("folders", "secrets", "database", "archive", "connections", "index", "objects")
 GOOD, WRONG = "the-good-passw0rd", "the-wrong-passw0rd"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 # The database ---------------------------------------------------------------------------------
