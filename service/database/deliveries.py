@@ -1,6 +1,6 @@
 """Deliveries: the outbox. One per (run, channel, event); its body never changes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Delivery:
     error: str = ""
     status_code: int | None = None
     sent_ms: int | None = None
+    slot_ms: int | None = None
+    receipt: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

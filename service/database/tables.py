@@ -81,7 +81,7 @@ runs = Table(
     Column("caller", String(200), nullable=False),
     Column("cleaned_ms", BigInteger),  # when the run's folder was removed
     Index(None, "source", "rule", "generation"),
-    Index(None, "state", "source"),
+    Index(None, "state", "source", "rule", "ended_ms"),
     Index(None, "accepted_ms"),
 )
 
@@ -181,9 +181,22 @@ deliveries = Table(
     Column("status_code", Integer),
     Column("created_ms", BigInteger, nullable=False),
     Column("sent_ms", BigInteger),
+    Column("slot_ms", BigInteger),  # its turn at a paced endpoint
+    Column("receipt", JSON(none_as_null=True)),  # how the receiver names the message
     UniqueConstraint("run", "channel", "event"),
     Index(None, "state", "created_ms"),
     Index(None, "channel", "state"),
+)
+
+# Whom several channels may reach: its circuit and its pace. The key is a hash: a URL may be secret.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("free_ms", BigInteger),  # the next turn that nobody has taken
+    Column("failing_until_ms", BigInteger),  # left alone until then
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("used_ms", BigInteger, nullable=False),
 )
 
 # One notification per (channel, anomaly, transition).
@@ -229,6 +242,8 @@ tokens = Table(
     Column("id", String(26), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
+    Column("previous_hash", String(64), index=True),  # the secret before, while it is replaced ...
+    Column("previous_until_ms", BigInteger),  # ... which holds until then
     Column("sources", JSON, nullable=False),
     Column("verbs", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),

@@ -23,6 +23,8 @@ class Token:
     expires_ms: int | None = None
     last_used_ms: int | None = None
     revoked_ms: int | None = None
+    previous_hash: str | None = None
+    previous_until_ms: int | None = None
 
 
 def insert_token(tx: Connection, token: Token) -> None:
