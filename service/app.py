@@ -29,10 +29,10 @@ from service.clock import Clock, SystemClock
 from service.database.engine import Database, open_database
 from service.database.migrate import upgrade
 from service.database.tokens import count_valid_tokens
+from service.egress.egress import Egress
 from service.errors import SettingsError
 from service.house_look import HouseLook
 from service.metrics_endpoint import Measures
-from service.notifications.egress import Egress
 from service.secret_box import open_secret_box
 from service.settings import Settings
 from service.version import VERSION

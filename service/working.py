@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from service.api.resources import Resources
 from service.clock import DAY_MS
+from service.egress.transport import open_client
 from service.launching import open_launcher
-from service.notifications.transport import open_client
 from service.worker.loop import Worker
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings

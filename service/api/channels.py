@@ -15,10 +15,10 @@ from service.api.resources import Opened
 from service.api.times import rfc3339
 from service.database.audit import record_change
 from service.database.channels import Channel, delete_channel, get_channel, list_channels
+from service.egress.transport import open_client
 from service.errors import EgressError, RequestError, UnknownError
 from service.identifier import new_id
 from service.notifications.channels import WebhookChannel, save_webhook, signing_secrets
-from service.notifications.transport import open_client
 from service.notifications.webhook import post
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=StrictRoute)

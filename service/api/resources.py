@@ -11,7 +11,7 @@ from service.accept import Limits
 from service.auth.ways import Way
 from service.clock import Clock
 from service.database.engine import Database
-from service.notifications.egress import Egress
+from service.egress.egress import Egress
 from service.secret_box import SecretBox
 from service.settings import Settings
 from storage.stores import Stores

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from service.clock import SystemClock
 from service.database.engine import open_database
-from service.notifications.egress import Egress
-from service.notifications.transport import open_client
+from service.egress.egress import Egress
+from service.egress.transport import open_client
 from service.secret_box import SecretBox
 from service.worker.identity import process_identity
 from service.worker.loop import Worker

@@ -12,10 +12,10 @@ from service.database.deliveries import Delivery, DeliveryFilter, get_delivery, 
 from service.database.engine import Database
 from service.database.queue import Leaser, lease
 from service.database.runs import Run, get_run
+from service.egress.egress import Egress
+from service.egress.transport import open_client
 from service.notifications.channels import WebhookChannel, save_webhook
-from service.notifications.egress import Egress
 from service.notifications.events import EVENTS
-from service.notifications.transport import open_client
 from service.ranges import AskedRange
 from service.secret_box import SecretBox
 from service.worker.loop import TICKS

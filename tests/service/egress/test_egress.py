@@ -9,10 +9,10 @@ import httpx2
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from service.egress.egress import Egress, check_url
+from service.egress.transport import open_client
 from service.errors import EgressError, RequestError, SecretError, SettingsError
-from service.notifications.egress import Egress, check_url
 from service.notifications.signing import check_secret, headers, new_secret
-from service.notifications.transport import open_client
 from service.notifications.webhook import post
 from service.secret_box import SecretBox, open_secret_box
 from tests.service.clocks import NOON

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx2
 
+from service.egress.egress import Address, Egress, check_url
 from service.errors import EgressError
-from service.notifications.egress import Address, Egress, check_url
 
 
 class PinnedTransport(httpx2.BaseTransport):
