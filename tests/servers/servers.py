@@ -247,7 +247,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if unknown := set(told.names) - {server.name for server in known} - {"all"}:
         there_are = ", ".join(server.name for server in known)
         parser.error(f"no server {', '.join(sorted(unknown))}; there are {there_are}")
-    names = told.names or [server.name for server in known if server.unasked]
+    # What a record names was started, whether or not it was asked for by its name.
+    ends_record = told.verb == "down" and told.record is not None
+    names = told.names or [server.name for server in known if server.unasked or ends_record]
     chosen = [server for server in known if server.name in names or "all" in names]
     verbs: dict[str, Callable[[], bool]] = {
         "fetch": lambda: fetch(chosen),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,18 @@ def test_only_what_was_started_is_ended(tmp_path: Path) -> None:
     assert servers.down([one, two], record)
     assert one.does("status")[0]
     assert not two.does("status")[0]
+
+
+def test_a_record_ends_those_too_that_nobody_need_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.ci/run` starts `all` and ends its record; two Hive servers once stayed."""
+    both = [_server(tmp_path, "a"), replace(_server(tmp_path, "b"), unasked=False)]
+    monkeypatch.setattr(servers, "servers", lambda: both)
+    record = ["--record", str(tmp_path / "record")]
+    assert servers.main(["up", "all", *record]) == 0
+    assert servers.main(["down", *record]) == 0
+    assert [one.does("status")[0] for one in both] == [False, False]
 
 
 def test_every_server_of_either_way_has_its_script(monkeypatch: pytest.MonkeyPatch) -> None:
