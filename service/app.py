@@ -24,6 +24,7 @@ from service.api import (
 from service.api.gate import Gate
 from service.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from service.api.resources import Resources
+from service.auth.report_key import report_keys
 from service.auth.ways import ways_of
 from service.clock import Clock, SystemClock
 from service.database.engine import Database, open_database
@@ -77,6 +78,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
             _log.info("database_migrated", revision=revision)
         _refuse_open_door(settings, database, clock.now_ms())
         key = settings.secret_key.get_secret_value() if settings.secret_key else None
+        box = open_secret_box(key, settings.folder / "secret.key")
         with open_stores(settings.stores) as stores:
             _refuse_unsafe_commits(settings, stores)
             yield Resources(
@@ -89,8 +91,9 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
                     clock,
                     settings.loopback and settings.local_admin,
                     settings.secret("admin_token"),
+                    report_keys(box, settings.report_link_days),
                 ),
-                box=open_secret_box(key, settings.folder / "secret.key"),
+                box=box,
                 egress=Egress(settings.egress_allow, settings.loopback),
             )
     finally:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -11,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from service.errors import SecretError, SettingsError
 
 _CONTEXT = b"lupus channel secrets v1"
+_SIGNING = b"lupus signatures v1"
 
 
 class SecretBox:
@@ -19,6 +21,7 @@ class SecretBox:
     def __init__(self, key: str) -> None:
         digest = hashlib.sha256(_CONTEXT + key.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(digest))
+        self._signing = hashlib.sha256(_SIGNING + key.encode()).digest()
 
     def __repr__(self) -> str:
         return "SecretBox()"
@@ -26,6 +29,10 @@ class SecretBox:
     def lock(self, text: str) -> str:
         """What may be stored."""
         return self._fernet.encrypt(text.encode()).decode()
+
+    def sign(self, purpose: str, text: str) -> bytes:
+        """HMAC-SHA256 of a text; what was signed for one purpose says nothing for another."""
+        return hmac.digest(self._signing, f"{purpose}\n{text}".encode(), "sha256")
 
     def open(self, stored: str) -> str:
         """The text again; SecretError when another key locked it."""

@@ -168,6 +168,13 @@ class Settings(BaseSettings):
         description="Where people reach this service, for links in messages: "
         "`https://lupus.example.com`. Empty: messages carry no links.",
     )
+    report_link_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days for which the link to a run's report in a message opens it without a "
+        "token, see [report.md](report.md). 0: links carry no key, and no key is taken.",
+    )
     worker: bool = Field(
         True, description="Whether `serve` also works off the queue; else start `worker` beside it."
     )

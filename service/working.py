@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from service.api.resources import Resources
+from service.auth.report_key import report_keys
 from service.clock import DAY_MS
 from service.egress.transport import open_client
 from service.launching import open_launcher
+from service.report.link import ReportLinks
 from service.worker.loop import Worker
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings
@@ -35,6 +37,9 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
                     holder=launching.holder,
                     shared=launching.shared,
                     public_url=settings.public_url.rstrip("/"),
+                    reports=ReportLinks(
+                        settings.public_url, report_keys(resources.box, settings.report_link_days)
+                    ),
                     steps=settings.steps,
                     settings=launching.pace,
                     scratch=settings.scratch_folder,

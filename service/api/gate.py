@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import from_exception
 from service.api.resources import Resources
-from service.auth.ways import Credentials, who
+from service.auth.credentials import Credentials
+from service.auth.ways import who
 from service.errors import DatabaseError, UnauthenticatedError
 from service.metrics_endpoint import Measures
 
@@ -54,6 +55,9 @@ class Gate:
             given = Credentials(
                 {name.lower(): value for name, value in headers.items()},
                 client[0] if client else None,
+                scope["method"],
+                scope["path"],
+                scope["query_string"].decode("latin-1"),
             )
             try:
                 caller = await run_in_threadpool(who, resources.ways, given)

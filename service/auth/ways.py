@@ -6,12 +6,14 @@ becomes the local administrator. Another manner of logging in is another way in 
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.auth.caller import ADMIN, LOCAL_ADMIN, VERBS, Caller
+from service.auth.credentials import Credentials
 from service.auth.local_guard import why_not_local
+from service.auth.report_key import ReportKey, ReportKeys
 from service.auth.secret import PREFIX, hash_token
 from service.clock import Clock
 from service.database.engine import Database
@@ -22,14 +24,6 @@ from storage.secret import Secret
 
 # `last used` is for people: one write a minute and token, not one a request.
 _TOUCH_EVERY_MS = 60_000
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What a request says about its sender. Header names are in lower case."""
-
-    headers: Mapping[str, str]
-    client_host: str | None
 
 
 class Way(Protocol):
@@ -99,11 +93,17 @@ class LocalAdmin:
 
 
 def ways_of(
-    database: Database, clock: Clock, loopback_admin: bool, admin_token: Secret | None = None
+    database: Database,
+    clock: Clock,
+    loopback_admin: bool,
+    admin_token: Secret | None = None,
+    report_keys: ReportKeys | None = None,
 ) -> Sequence[Way]:
     """Tokens always; the local administrator where only this machine can reach the service."""
     ways: list[Way] = [AdminToken(admin_token)] if admin_token else []
     ways.append(BearerToken(database, clock))
+    if report_keys is not None:
+        ways.append(ReportKey(database, clock, report_keys))
     return (*ways, LocalAdmin()) if loopback_admin else tuple(ways)
 
 

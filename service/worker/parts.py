@@ -7,6 +7,7 @@ import httpx2
 
 from service.clock import Clock
 from service.database.engine import Database
+from service.report.link import ReportLinks
 from service.secret_box import SecretBox
 from service.worker.settings import WorkerSettings
 from storage.stores import Stores
@@ -28,6 +29,7 @@ class WorkerParts:
     holder: str  # names the launcher: workers that share it share its runs
     shared: bool = False  # whether those of other processes do
     public_url: str = ""
+    reports: ReportLinks = field(default_factory=ReportLinks)
     steps: WorkflowSettings = field(default_factory=WorkflowSettings)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
     scratch: Path | None = None  # for payloads on their way; None: the system's temporary folder
