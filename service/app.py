@@ -32,7 +32,7 @@ from service.database.migrate import upgrade
 from service.database.tokens import count_valid_tokens
 from service.egress.egress import Egress
 from service.errors import SettingsError
-from service.house_look import HouseLook
+from service.house_look import house_state
 from service.metrics_endpoint import Measures
 from service.secret_box import open_secret_box
 from service.settings import Settings
@@ -137,7 +137,10 @@ def open_app(
         resources = stack.enter_context(open_resources(settings, clock))
         app = create_app()
         app.state.resources = resources
-        app.state.measures = Measures(HouseLook(resources).look)
+        app.state.measures = Measures(
+            lambda: house_state(resources.database, resources.clock.now_ms()),
+            settings.measured_folders,
+        )
         if settings.worker:
             stack.enter_context(working(resources, pace))
         yield app

@@ -19,6 +19,7 @@ from service.api.resources import Resources
 from service.app import open_app, open_resources
 from service.errors import SettingsError
 from service.logs import set_up_logs
+from service.metrics_endpoint import open_metrics_port
 from service.settings import Settings, misspelt
 from service.working import working
 
@@ -60,10 +61,25 @@ def work(settings: Settings) -> None:
     """Work off the queue until SIGTERM."""
     _begin(settings)
     with open_resources(settings) as resources, working(resources):
+        _open_metrics_port(settings)
         _log.info("worker_started", database=resources.database.name)
         with suppress(SystemExit):
             threading.Event().wait()
     _log.info("worker_ended")
+
+
+def _open_metrics_port(settings: Settings) -> None:
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        return
+    try:
+        port = open_metrics_port(host, port, settings.measured_folders)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({error.strerror}): choose another LUPUS_METRICS_HOST "
+            "or LUPUS_METRICS_PORT"
+        ) from None
+    _log.info("metrics_listening", host=host, port=port)
 
 
 def _begin(settings: Settings) -> None:

@@ -199,6 +199,17 @@ class Settings(BaseSettings):
         False,
         description="Whether `/metrics`, which names sources and rules, needs no token.",
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port on which `worker`, which answers no other HTTP, shows what it counted "
+        "to Prometheus, without a token and without names of sources or rules; 0 takes a free one. "
+        "Default: none.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of that port; 0.0.0.0 where Prometheus is elsewhere."
+    )
     auto_create_sources: bool | None = Field(
         None,
         description="Whether the first points of an unknown source create it. Default: only on a "
@@ -362,6 +373,11 @@ class Settings(BaseSettings):
     @property
     def scratch_folder(self) -> Path:
         return self.scratch or self.folder / "scratch"
+
+    @property
+    def measured_folders(self) -> dict[str, Path]:
+        """The folders whose room is measured."""
+        return {"data": self.folder, "scratch": self.scratch_folder}
 
     @property
     def loopback(self) -> bool:

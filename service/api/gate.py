@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import measures
 from service.api.problems import from_exception
 from service.api.resources import Resources
 from service.auth.credentials import Credentials
 from service.auth.ways import who
 from service.errors import DatabaseError, UnauthenticatedError
-from service.metrics_endpoint import Measures
 
 _log = structlog.get_logger("service.http")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -98,7 +98,6 @@ class _Passage:
     def finish(self) -> None:
         seconds = time.perf_counter() - self._began
         route = self._route()
-        measures: Measures = self._scope["app"].state.measures
         measures.request(self._scope["method"], route, self._status, seconds)
         log: Any = _log.info if route.startswith("/v1") else _log.debug
         log(

@@ -124,16 +124,6 @@ def runs_ahead(tx: Connection, run: Run) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def last_success_ms(tx: Connection) -> dict[tuple[str, str], int]:
-    """(source, rule) -> when a run of it last ended succeeded, for the scheduler's alarm."""
-    query = (
-        select(_T.c.source, _T.c.rule, func.max(_T.c.ended_ms))
-        .where(_T.c.state == "succeeded", _T.c.rule.is_not(None))
-        .group_by(_T.c.source, _T.c.rule)
-    )
-    return {(row[0], row[1]): int(row[2]) for row in tx.execute(query)}
-
-
 def uncleaned_runs(tx: Connection, ended_before_ms: int, limit: int) -> list[str]:
     """Ended runs whose folder is still there."""
     query = (

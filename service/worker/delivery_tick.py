@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from service import measures
 from service.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from service.database.channels import Channel, get_channel, update_channel
 from service.database.deliveries import Delivery, get_delivery, update_delivery
@@ -100,6 +101,7 @@ class _DeliveryTick:
             self._note(tx, state="sent", status_code=answer.status, error="", sent_ms=self.now_ms)
             update_channel(tx, self.delivery.channel, failing_until_ms=None)
             finish(tx, self.job)
+        measures.delivery("sent")
 
     def _end(self, state: str, error: str, status: int | None = None, disable: str = "") -> None:
         logger.warning("delivery %s is %s: %s", self.delivery.id, state, error)
@@ -108,6 +110,7 @@ class _DeliveryTick:
             if disable:
                 update_channel(tx, self.delivery.channel, disabled_reason=disable)
             finish(tx, self.job)
+        measures.delivery(state)
 
     def _failed(self, answer: Answer) -> None:
         if self.delivery.attempts >= len(RETRY_MS):
@@ -126,6 +129,7 @@ class _DeliveryTick:
             )
             update_channel(tx, self.delivery.channel, failing_until_ms=self.now_ms + circuit_ms)
             put_back(tx, self.job, self.now_ms, delay_ms, error=answer.error)
+        measures.delivery("retried")
 
     def _note(self, tx: Connection, **values: object) -> None:
         attempts = self.delivery.attempts + (values.get("state") != "held")

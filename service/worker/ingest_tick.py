@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from service import measures
 from service.clock import DAY_MS, Clock
 from service.database.engine import Database
 from service.database.ingests import Ingest, get_ingest, update_ingest
@@ -80,6 +81,7 @@ class _Try:
             wake_source(tx, now_ms, "run", source)
             compaction = NewJob(f"compact:{source}", "compact", source)
             add_job(tx, compaction, now_ms, now_ms + self.pace.compact_ms)
+        self._measure("succeeded", done.points, now_ms)
 
     def _fail(self, error: str, rows: list[dict[str, object]]) -> None:
         now_ms = self.clock.now_ms()
@@ -89,6 +91,11 @@ class _Try:
             )
             fail(tx, self.job, error)
             wake_source(tx, now_ms, "run", self.row.source)
+        self._measure("failed", 0, now_ms)
+
+    def _measure(self, outcome: str, points: int, now_ms: int) -> None:
+        seconds = max(0, now_ms - self.row.accepted_ms) / 1000
+        measures.ingest_ended(outcome, points, seconds)
 
     def _try_later(self, error: str) -> None:
         now_ms = self.clock.now_ms()

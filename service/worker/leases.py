@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from service import measures
 from service.clock import Clock
 from service.database.engine import Database
 from service.database.leases import LeaseWatch, release, sightings
@@ -65,5 +66,6 @@ class Leases:
         with self._database.write() as tx:
             released = sum(release(tx, one, self._clock.now_ms()) for one in lost)
         if released:
+            measures.taken_over(released)
             logger.warning("%d jobs of workers that are gone go on here", released)
         return released

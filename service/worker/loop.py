@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from service import measures
 from service.database.leases import release_held
 from service.database.queue import (
     Job,
@@ -86,6 +87,7 @@ class Worker:
         source = ""
         while not self._stopping.is_set():
             rung = bell.count
+            measures.looked(name)
             job = self._lease(leaser, kinds, source)
             if job is None:
                 bell.wait(rung, self._parts.settings.poll_ms / 1000)
@@ -114,14 +116,19 @@ class Worker:
             return None
 
     def _tick(self, job: Job) -> None:
+        began = time.perf_counter()
+        outcome = "done"
         try:
             with self._leases.keeping(job):
                 TICKS[job.kind](self._parts, job)
         except LeaseLostError as error:
+            outcome = "lost"
             logger.warning("%s; what was done is discarded", error)
         except Exception as error:
+            outcome = "failed"
             logger.exception("job %s: the tick failed", job.dedupe_key)
             self._try_later(job, error)
+        measures.ticked(job.kind, outcome, time.perf_counter() - began)
 
     def _try_later(self, job: Job, error: Exception) -> None:
         """What is held stays held: its launcher may be working at it."""
@@ -138,6 +145,7 @@ class Worker:
 
     def _keep(self) -> None:
         while True:
+            measures.looked("leases")
             try:
                 self._leases.renew_mine()
                 self._leases.release_lost()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from service import measures
 from service.clock import HOUR_MS, SECOND_MS
 from service.database.ingests import states_of
 from service.database.queue import Job, finish, put_back
@@ -16,6 +17,7 @@ from service.notifications.endings import LastVerdict, last_verdicts, series_tol
 from service.notifications.speak import Ending, speak_of_end, speak_of_start
 from service.worker import short_history
 from service.worker.parts import WorkerParts
+from service.worker.run_measures import measure_end
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
@@ -107,6 +109,8 @@ class _RunTick:
                 return
             speak_of_start(tx, self.parts.public_url, self.run, self.now_ms)
             self._hold(tx)
+        waited_ms = max(0, self.now_ms - self.run.accepted_ms)
+        measures.run_started(self.run.detector, waited_ms / 1000)
         self._launch(1)
 
     def _watch(self, status: RunStatus) -> None:
@@ -205,6 +209,7 @@ class _RunTick:
             )
             finish(tx, self.job)
         logger.info("run %s: %s", self.run.id, outcome)
+        measure_end(self.parts.stores.objects, self.run, outcome, report, self.now_ms)
 
     def _last(self, report: Report | None) -> dict[str, LastVerdict]:
         """Whether series of which people were told are normal again."""
