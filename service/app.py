@@ -30,7 +30,6 @@ from service.clock import Clock, SystemClock
 from service.database.engine import Database, open_database
 from service.database.migrate import upgrade
 from service.database.tokens import count_valid_tokens
-from service.egress.egress import Egress
 from service.errors import SettingsError
 from service.house_look import house_state
 from service.metrics_endpoint import Measures
@@ -94,7 +93,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
                     report_keys(box, settings.report_link_days),
                 ),
                 box=box,
-                egress=Egress(settings.egress_allow, settings.loopback),
+                egress=settings.egress,
             )
     finally:
         database.close()

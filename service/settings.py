@@ -15,6 +15,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.database.access import Access
+from service.egress.egress import Egress
+from service.egress.proxy import Proxy
 from service.errors import SettingsError
 from service.settings_checks import (
     ARCHIVES,
@@ -22,6 +24,7 @@ from service.settings_checks import (
     INDEXES,
     OBJECTS,
     check_image,
+    check_proxy,
     check_seen_by_pods,
     check_token,
     check_url,
@@ -236,6 +239,19 @@ class Settings(BaseSettings):
     )
 
     max_body_mb: int = Field(
+    egress_proxy: str = Field(
+        "",
+        description="Proxy that channels' messages take to the outside, where it is reached only "
+        "through one: `http://proxy:3128`, see [egress.md](egress.md). Variables such as "
+        "`HTTPS_PROXY` are not read.",
+    )
+    egress_proxy_user: str = Field("", description="User at the proxy.")
+    egress_proxy_password: SecretStr | None = Field(None, description="Password of that user.")
+    egress_allow_hosts: Names = Field(
+        (),
+        description="Names that may be reached through the proxy, with commas: "
+        "`hooks.slack.com,*.example.com`. Needed with a proxy, which resolves them itself.",
+    )
         1024, ge=1, description="Largest body of points in MiB, also after decompression."
     )
     max_upload_mb: int = Field(
@@ -344,6 +360,12 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.data.expanduser().resolve()
+        check_proxy(
+            self.egress_proxy,
+            self.egress_allow_hosts,
+            self.egress_proxy_user,
+            bool(self.secret("egress_proxy_password")),
+        )
 
     @property
     def database_url(self) -> str:
@@ -382,6 +404,17 @@ class Settings(BaseSettings):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
+    @property
+    def egress(self) -> Egress:
+        """Where messages may go."""
+        proxy = Proxy(
+            self.egress_proxy,
+            self.egress_allow_hosts,
+            self.egress_proxy_user,
+            self.secret("egress_proxy_password"),
+        )
+        return Egress(self.egress_allow, self.loopback, proxy=proxy if proxy.url else None)
+
         return is_loopback(self.host)
 
     @property

@@ -1,9 +1,11 @@
 """What a setting may say; each refusal is a sentence that says what to change."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from service.egress.name import is_name
 
 # Read by other parts: the command line's client, steps in pods, tests and their servers.
 _NOT_SETTINGS = ("LUPUS_URL", "LUPUS_TOKEN", "LUPUS_TOKEN_FILE")
@@ -30,6 +32,7 @@ OBJECTS = {
     "gs": "gs://bucket/prefix",
     "az": "az://container/prefix",
 }
+PROXIES = {"http": "http://proxy:3128", "https": "https://proxy:3129"}
 
 
 def split_list(value: object) -> object:
@@ -86,6 +89,31 @@ def check_seen_by_pods(archive: str, index: str, objects: str) -> None:
                 f"LUPUS_EXECUTOR needs stores that pods can reach, and {name} is on this machine "
                 f"({scheme}://): set it to {other}, or LUPUS_EXECUTOR=local"
             )
+
+
+def check_proxy(url: str, hosts: Sequence[str], user: str, password: bool) -> None:
+    """Refuse what is no proxy, and a proxy that would be asked for any name."""
+    if not url:
+        if hosts or user or password:
+            raise ValueError(
+                "LUPUS_EGRESS_ALLOW_HOSTS and a user or password at the proxy need "
+                f"LUPUS_EGRESS_PROXY, such as {PROXIES['http']}"
+            )
+        return
+    check_url("LUPUS_EGRESS_PROXY", url, PROXIES)
+    if not hosts:
+        raise ValueError(
+            "LUPUS_EGRESS_PROXY needs LUPUS_EGRESS_ALLOW_HOSTS, the names that may be reached "
+            "through it, such as hooks.slack.com,*.example.com"
+        )
+    for host in hosts:
+        if not is_name(host.removeprefix("*.")):
+            raise ValueError(
+                f"LUPUS_EGRESS_ALLOW_HOSTS: {host} is no name in lower case: allowed are names and "
+                "*.names with commas; networks of addresses belong into LUPUS_EGRESS_ALLOW"
+            )
+    if password and not user:
+        raise ValueError("LUPUS_EGRESS_PROXY_PASSWORD needs LUPUS_EGRESS_PROXY_USER")
 
 
 def check_token(name: str, token: str) -> None:

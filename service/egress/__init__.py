@@ -1,5 +1,6 @@
 """The one way out to URLs that people gave.
 
-`egress` knows which hosts and addresses may be reached, `transport` is the client that reaches
-nothing else: pinned, without redirects, environment proxies or kept sockets.
+`url` reads one, `addresses` knows what is public, `egress` what this service may reach, and
+`transport` opens the client that reaches nothing else: through `connect`, which checks where the
+socket is opened, or through the company's `proxy`.
 """

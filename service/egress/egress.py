@@ -1,51 +1,21 @@
 """Where messages may go: public addresses, and internal networks that the operator allows.
 
 A name is resolved once and every address that it has is checked; the connection then goes to a
-checked address, so a name cannot change its mind in between.
+checked address, so a name cannot change its mind in between. With a proxy nothing public is
+reached without it: names on its list go through it unresolved, internal networks directly.
 """
 
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
-from urllib.parse import urlsplit
+from ipaddress import ip_address
 
-import httpx2
-
+from service.egress.addresses import METADATA, Address, Network, inner, is_public, within
+from service.egress.name import literal
+from service.egress.proxy import Proxy
 from service.errors import EgressError, UnresolvedError
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
-
-_NAT64 = IPv6Network("64:ff9b::/96")
-# What `ipaddress` calls global in some Python versions, or what is global and yet nobody's target.
-_REFUSED: tuple[Network, ...] = tuple(
-    ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "100.64.0.0/10",  # carriers' shared addresses; metadata of some clouds
-        "168.63.129.16/32",  # a cloud's host agent
-        "192.0.0.0/24",  # protocol assignments; metadata of one cloud
-        "192.88.99.0/24",  # 6to4 relays
-        "198.18.0.0/15",  # benchmarks
-        "240.0.0.0/4",
-        "64:ff9b:1::/48",  # NAT64 of one's own network
-        "100::/64",  # discard
-        "2001::/23",  # protocol assignments, Teredo
-        "2001:db8::/32",
-        "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fec0::/10",  # site-local
-    )
-)
 
 
 def resolve_name(host: str, port: int) -> Sequence[str]:
@@ -64,50 +34,66 @@ class Egress:
     allow: tuple[Network, ...] = ()
     loopback: bool = False
     resolve: Resolve = resolve_name
+    proxy: Proxy | None = None
+
+    def proxy_for(self, host: str) -> Proxy | None:
+        """The proxy, if the host is to be reached through it."""
+        if self.proxy is not None and self.proxy.serves(host):
+            return self.proxy
+        return None
 
     def addresses(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, all of them allowed; EgressError otherwise."""
-        literal = host.strip("[]")
-        found = [_parse(text, host) for text in self.resolve(literal, port)]
-        if not found:
-            raise EgressError(f"the host {host} has no address")
+        """The addresses of a host, all of them allowed.
+
+        Raises
+        ------
+        UnresolvedError
+            It has none at the moment.
+        EgressError
+            One of them may not be reached.
+        """
+        given = literal(host)
+        found = [given] if given is not None else self._resolved(host, port)
         for address in found:
             self.check(address, host)
         return found
 
     def check(self, address: Address, host: str) -> None:
         """Refuse an address that is neither public nor allowed."""
-        inner = _inner(address)
-        if any(_within(one, network) for network in self.allow for one in (address, inner)):
+        if self._is_allowed(address) or (self.loopback and inner(address).is_loopback):
             return
-        if inner.is_loopback and self.loopback:
-            return
-        # Both are asked: a tunnel to a private address is no public address, nor is a private one.
-        if not _is_public(inner) or (inner is address and not _is_public(address)):
-            shown = host if host == str(address) else f"{host} ({address})"
+        shown = host if host == str(address) else f"{host} ({address})"
+        if self.proxy is not None:
+            raise EgressError(
+                f"{shown} is neither a name in LUPUS_EGRESS_ALLOW_HOSTS, which the proxy reaches, "
+                "nor in a network of LUPUS_EGRESS_ALLOW, which are reached directly"
+            )
+        if not is_public(address):
             raise EgressError(
                 f"{shown} is not a public address: an operator may allow its network with "
                 "LUPUS_EGRESS_ALLOW"
             )
 
+    def _resolved(self, host: str, port: int) -> list[Address]:
+        try:
+            found = self.resolve(host, port)
+        except UnresolvedError as error:
+            if self.proxy is None:
+                raise
+            raise UnresolvedError(f"{error}; it is not in LUPUS_EGRESS_ALLOW_HOSTS") from None
+        if not found:
+            raise UnresolvedError(f"the host {host} has no address")
+        return [_parse(text, host) for text in found]
 
-def check_url(url: str) -> str:
-    """Return a URL that a channel may have, or say what is wrong without repeating it."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        httpx2.URL(url)
-    except (ValueError, httpx2.InvalidURL):
-        raise EgressError("url: not a URL; give https://host/path") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EgressError("url: give https://host/path (or http:// inside your own network)")
-    if "@" in parts.netloc:
-        raise EgressError("url: holds a user or password; secrets never stand in URLs")
-    if port == 0 or any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
-        raise EgressError("url: holds a port or letters that no host listens to")
-    if "%" in parts.hostname or "\\" in url:
-        raise EgressError("url: the host is a name or an address without a zone")
-    return url
+    def _is_allowed(self, address: Address) -> bool:
+        """Whether the operator's networks hold it; metadata must be named by itself."""
+        ends = (address, inner(address))
+        alone = any(end in METADATA for end in ends)
+        return any(
+            within(end, network) and (network.num_addresses == 1 or not alone)
+            for network in self.allow
+            for end in ends
+        )
 
 
 def _parse(text: str, host: str) -> Address:
@@ -115,26 +101,3 @@ def _parse(text: str, host: str) -> Address:
         return ip_address(text)
     except ValueError:
         raise EgressError(f"the host {host} resolves to something that is no address") from None
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address in _NAT64 or (int(address) >> 32 == 0 and int(address) > 1):
-        return IPv4Address(int(address) & 0xFFFFFFFF)  # also ::a.b.c.d, the old compatible form
-    return address
-
-
-def _within(address: Address, network: Network) -> bool:
-    return address.version == network.version and address in network
-
-
-def _is_public(address: Address) -> bool:
-    if address.is_multicast or not address.is_global:
-        return False
-    return not any(_within(address, network) for network in _REFUSED)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from service.clock import DAY_MS
 from service.database.channels import Channel, get_channel, put_channel
 from service.database.locks import lock
-from service.egress.egress import check_url
+from service.egress.url import check_url
 from service.notifications.outbox import release_held
 from service.notifications.signing import check_secret, new_secret
 from service.secret_box import SecretBox

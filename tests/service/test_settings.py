@@ -24,6 +24,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LUPUS_DATA", str(tmp_path))
 
 
+HOSTS = {"egress_allow_hosts": "a.com"}
+PROXY = {"egress_proxy": "http://proxy:3128", **HOSTS}
 FAR = {"archive": "hive://host:10000/db", "index": "https://host:9200", "objects": "s3://b/p"}
 
 
@@ -77,6 +79,20 @@ def test_every_field_has_a_help_text() -> None:
         ({"admin_token": "lps_short"}, "LUPUS_ADMIN_TOKEN must be lps_"),
         ({"ca_bundle": "/nowhere.pem"}, "there is no file /nowhere.pem"),
         ({"egress_allow": "10.0.0.0/33"}, "LUPUS_EGRESS_ALLOW"),
+        ({"egress_proxy": "http://proxy:3128"}, "needs LUPUS_EGRESS_ALLOW_HOSTS"),
+        ({"egress_proxy": "http://u:password@proxy:1", **HOSTS}, "secrets never stand in URLs"),
+        ({"egress_proxy": "socks5://proxy:1080", **HOSTS}, "begins with socks5"),
+        ({"egress_proxy": "proxy:3128", **HOSTS}, "LUPUS_EGRESS_PROXY begins with no scheme"),
+        ({"egress_proxy": "http://:3128", **HOSTS}, "names no host"),
+        (HOSTS, "need LUPUS_EGRESS_PROXY, such as http://proxy:3128"),
+        ({"egress_proxy_user": "me"}, "need LUPUS_EGRESS_PROXY"),
+        ({"egress_proxy_password": "secret"}, "need LUPUS_EGRESS_PROXY"),
+        ({**PROXY, "egress_proxy_password": "secret"}, "needs LUPUS_EGRESS_PROXY_USER"),
+        ({**PROXY, "egress_allow_hosts": "*"}, "LUPUS_EGRESS_ALLOW_HOSTS: * is no name"),
+        ({**PROXY, "egress_allow_hosts": "a.com,10.0.0.1"}, "10.0.0.1 is no name"),
+        ({**PROXY, "egress_allow_hosts": "a.*.com"}, "a.*.com is no name"),
+        ({**PROXY, "egress_allow_hosts": "https://a.com"}, "https://a.com is no name"),
+        ({**PROXY, "egress_allow_hosts": "A.com"}, "no name in lower case"),
         ({"port": 70_000}, "LUPUS_PORT"),
         ({"log_format": "xml"}, "LUPUS_LOG_FORMAT"),
         ({"connections_file": "/nowhere.toml"}, "LUPUS_CONNECTIONS_FILE: No such file"),
@@ -89,6 +105,15 @@ def test_what_is_impossible_is_refused_with_the_setting_to_change(
         load_settings(**given)
     assert said in str(refused.value)
     assert "password" not in str(refused.value).replace("user or password", "")
+
+
+def test_a_proxy_serves_the_names_of_its_list_and_those_below_a_star() -> None:
+    settings = load_settings(egress_proxy="http://p:1", egress_allow_hosts="a.com, *.b.com")
+    assert settings.egress.proxy is not None
+    served = settings.egress.proxy.serves
+    assert all(served(host) for host in ("a.com", "x.b.com", "x.y.b.com"))
+    assert not any(served(host) for host in ("x.a.com", "b.com", "xb.com", "a.com.evil", "com"))
+    assert load_settings().egress.proxy is None
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
