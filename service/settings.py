@@ -232,13 +232,6 @@ class Settings(BaseSettings):
         description="Internal networks that channels may reach, as CIDRs with commas: "
         "`10.20.0.0/16,fd00::/8`. All other addresses must be public.",
     )
-    connections_file: Path | None = Field(
-        None,
-        description="TOML file that names the places external sources may read: "
-        '`[warehouse]` and below it `url = "file:///data/warehouse"`.',
-    )
-
-    max_body_mb: int = Field(
     egress_proxy: str = Field(
         "",
         description="Proxy that channels' messages take to the outside, where it is reached only "
@@ -252,6 +245,13 @@ class Settings(BaseSettings):
         description="Names that may be reached through the proxy, with commas: "
         "`hooks.slack.com,*.example.com`. Needed with a proxy, which resolves them itself.",
     )
+    connections_file: Path | None = Field(
+        None,
+        description="TOML file that names the places external sources may read: "
+        '`[warehouse]` and below it `url = "file:///data/warehouse"`.',
+    )
+
+    max_body_mb: int = Field(
         1024, ge=1, description="Largest body of points in MiB, also after decompression."
     )
     max_upload_mb: int = Field(
@@ -352,6 +352,12 @@ class Settings(BaseSettings):
             raise ValueError("LUPUS_SECRET_KEY is too short: 32 characters or more")
         if self.admin_token:
             check_token("LUPUS_ADMIN_TOKEN", self.admin_token.get_secret_value())
+        check_proxy(
+            self.egress_proxy,
+            self.egress_allow_hosts,
+            self.egress_proxy_user,
+            bool(self.secret("egress_proxy_password")),
+        )
         if self.ca_bundle and not self.ca_bundle.is_file():
             raise ValueError(f"LUPUS_CA_BUNDLE: there is no file {self.ca_bundle}")
         return self
@@ -360,12 +366,6 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.data.expanduser().resolve()
-        check_proxy(
-            self.egress_proxy,
-            self.egress_allow_hosts,
-            self.egress_proxy_user,
-            bool(self.secret("egress_proxy_password")),
-        )
 
     @property
     def database_url(self) -> str:
@@ -397,14 +397,6 @@ class Settings(BaseSettings):
         return self.scratch or self.folder / "scratch"
 
     @property
-    def measured_folders(self) -> dict[str, Path]:
-        """The folders whose room is measured."""
-        return {"data": self.folder, "scratch": self.scratch_folder}
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
-    @property
     def egress(self) -> Egress:
         """Where messages may go."""
         proxy = Proxy(
@@ -415,6 +407,14 @@ class Settings(BaseSettings):
         )
         return Egress(self.egress_allow, self.loopback, proxy=proxy if proxy.url else None)
 
+    @property
+    def measured_folders(self) -> dict[str, Path]:
+        """The folders whose room is measured."""
+        return {"data": self.folder, "scratch": self.scratch_folder}
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
     @property
