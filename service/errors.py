@@ -16,6 +16,8 @@ ServiceError
 ├── LeaseLostError          another worker has taken the job; what this one did is discarded
 └── DatabaseError           the database did not do what it was asked
     ├── DatabaseBusyError   transient: locked, overloaded or gone for the moment
+    ├── DatabaseFullError   transient: no room is left where it writes
+    ├── DamagedDatabaseError  its file is not whole: restore it from the backup
     ├── NewerDatabaseError  the database was made by a newer version
     └── OlderDatabaseError  the database must be migrated first
 
@@ -93,6 +95,14 @@ class DatabaseError(ServiceError):
 
 class DatabaseBusyError(DatabaseError):
     """The database is locked, overloaded or gone for the moment: try again."""
+
+
+class DatabaseFullError(DatabaseError):
+    """No room is left where the database writes; nothing of the transaction counts."""
+
+
+class DamagedDatabaseError(DatabaseError):
+    """The database's file is not whole: it is restored from the backup."""
 
 
 class NewerDatabaseError(DatabaseError):

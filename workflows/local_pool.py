@@ -84,7 +84,6 @@ class LocalPool:
     def submit(self, call: StepCall, done: Done) -> Ticket:
         """Start a try; ``done`` is called once, from the keeper's thread."""
         scratch = self._folder / f"{next(self._numbers):06d}"
-        scratch.mkdir()
         ticket = Ticket(LocalTask(call, self._world, scratch, os.getpid()), done)
         self._submitted.put(ticket)
         self._wake.set()
@@ -107,14 +106,20 @@ class LocalPool:
 
     def _keep(self) -> None:
         while not self._closed:
-            if self._is_broken():
-                self._renew()
-            self._open.extend(_drain(self._submitted))
-            for ticket in list(self._open):
-                self._attend(ticket)
+            try:
+                self._turn()
+            except Exception:  # without this thread every try would wait for ever
+                logger.exception("the process pool cannot be kept; it is looked after again")
             self._wake.wait(_TICK_SECONDS)
             self._wake.clear()
         _stop(self._pool)
+
+    def _turn(self) -> None:
+        if self._is_broken():
+            self._renew()
+        self._open.extend(_drain(self._submitted))
+        for ticket in list(self._open):
+            self._attend(ticket)
 
     def _attend(self, ticket: Ticket) -> None:
         if ticket.future is None:
@@ -129,6 +134,13 @@ class LocalPool:
 
     def _schedule(self, ticket: Ticket) -> None:
         if self._pool is None:  # it does not start; it is tried again at the next tick
+            return
+        try:
+            ticket.task.scratch.mkdir(parents=True)
+        except FileExistsError:
+            pass  # the pool broke when it was to take this try
+        except OSError as error:
+            self._end(ticket, Lost(f"its scratch folder cannot be made: {error.strerror}"))
             return
         try:
             future: StepFuture = self._pool.schedule(
@@ -227,7 +239,7 @@ def _tail(task: LocalTask) -> tuple[str, ...]:
     try:
         with (task.scratch / LOG_FILE).open(errors="replace") as file:
             return tuple(line.rstrip("\n") for line in deque(file, LOG_LINES))
-    except FileNotFoundError:
+    except OSError:
         return ()
 
 

@@ -2,12 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
 from service.api.access import check_everywhere
-from service.api.problems import problem
-from service.api.resources import Opened, Resources
+from service.api.problems import known, problem
+from service.api.resources import Opened
 from service.errors import DatabaseError
 from service.metrics_endpoint import Measures
 
@@ -22,19 +21,15 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="getReadyz", response_model=dict[str, str])
 async def readyz(opened: Opened) -> Response | dict[str, str]:
-    """Ready when the database answers; 503 while the service ends."""
+    """Ready when the database answers and can be written; 503 while the service ends."""
     if opened.stopping.is_set():
         return problem(503, "stopping", "the service is ending")
     try:
-        await run_in_threadpool(_ask, opened)
+        await run_in_threadpool(opened.database.check)
     except DatabaseError as error:
-        return problem(503, "database", str(error))
+        _, slug = known(error) or (503, "database")
+        return problem(503, slug, str(error))
     return {"status": "ready"}
-
-
-def _ask(opened: Resources) -> None:
-    with opened.database.read() as tx:
-        tx.execute(text("SELECT 1"))
 
 
 @router.get(

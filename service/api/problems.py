@@ -37,6 +37,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     service_errors.LimitError: (429, "limit"),
     service_errors.EgressError: (422, "destination-refused"),
     service_errors.DatabaseBusyError: (503, "busy"),
+    service_errors.DatabaseFullError: (507, "database-full"),
     service_errors.DatabaseError: (503, "database"),
     MediaTypeError: (415, "unsupported-media-type"),
     workflow_errors.BadRequestError: (422, "invalid-request"),
@@ -65,7 +66,8 @@ _TITLES = {
     503: "Not available at the moment",
     507: "No room is left",
 }
-_BUSY_RETRY_SECONDS = 5
+# Room is made by people or by retention: it takes longer than a lock.
+_RETRY_SECONDS = {503: 5, 507: 60}
 # Where the schema speaks of Python and the caller writes JSON.
 _WORDS = {"dict_type": "Input should be an object"}
 
@@ -148,7 +150,8 @@ def _headers(error: Exception, status: int) -> dict[str, str] | None:
         return {"WWW-Authenticate": 'Bearer realm="lupus"'}
     if status == 415:
         return {"Accept-Encoding": "gzip, identity"}
-    return {"Retry-After": str(_BUSY_RETRY_SECONDS)} if status == 503 else None
+    seconds = _RETRY_SECONDS.get(status)
+    return {"Retry-After": str(seconds)} if seconds else None
 
 
 def escape(part: object) -> str:

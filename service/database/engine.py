@@ -1,17 +1,19 @@
 """Opens the database: transactions that know from their beginning whether they write."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from service.database import postgresql, sqlite
 from service.database.access import Access
 from service.database.bell import Bell, asks_to_ring
-from service.errors import DatabaseBusyError, SettingsError
+from service.database.counters import next_value
+from service.errors import DatabaseBusyError, DatabaseError, SettingsError
 
 _KINDS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -22,6 +24,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.bell = Bell()
+        self._trouble = threading.Event()
         self._kind = _KINDS[engine.dialect.name]
         self._writer: Engine = self._kind.writer_of(engine)
         self._reader: Engine = self._kind.reader_of(engine)
@@ -52,6 +55,15 @@ class Database:
         with self._translated(), self._reader.begin() as tx:
             yield tx
 
+    def check(self) -> None:
+        """Raise unless it answers and, after a failure, takes a change again."""
+        with self.read() as tx:
+            tx.execute(text("SELECT 1"))
+        if self._trouble.is_set():
+            with self.write() as tx:
+                next_value(tx, "checks")
+            self._trouble.clear()
+
     def close(self) -> None:
         """Close every connection of the pool."""
         self.engine.dispose()
@@ -63,8 +75,11 @@ class Database:
         except PoolTimeoutError:
             raise DatabaseBusyError("every connection to the database is in use") from None
         except DBAPIError as error:
+            told = self._kind.error_of(error, self.engine)
+            if isinstance(told, DatabaseError):
+                self._trouble.set()
             # The driver's text may show values of rows, so it is not kept as the cause.
-            raise self._kind.error_of(error) from None
+            raise told from None
 
 
 def open_database(url: str, access: Access | None = None) -> Database:

@@ -2,7 +2,9 @@
 
 A living owner renews its lease, and a living holder ticks its jobs, so the row keeps changing.
 A row that stayed the same for a whole lease has lost its worker. Wall clocks that step or differ
-between machines change nothing.
+between machines change nothing. Of a long time between two looks only a part counts: while the
+database could not be written (locked, full, away) or this process stood still, its owner may have
+been kept from renewing just as well, and gets the time for one renewal once it goes on.
 """
 
 from collections.abc import Callable
@@ -64,20 +66,26 @@ def release_held(tx: Connection, holder: str, now_ms: int) -> int:
 
 
 class LeaseWatch:
-    """Remembers since when each sighting has been the same."""
+    """Remembers for how long each sighting has been the same. Look about thrice in a lease."""
 
     def __init__(self, lease_ms: int) -> None:
         self._lease_ms = lease_ms
-        self._since: dict[Sighting, int] = {}
+        self._same_ms: dict[Sighting, int] = {}
+        self._looked_ms: int | None = None
 
     def lost(
         self, seen: list[Sighting], passed_ms: int, is_dead: Callable[[str], bool]
     ) -> list[Sighting]:
         """Those unchanged for a whole lease, and those whose owner is known to be dead."""
-        self._since = {one: self._since.get(one, passed_ms) for one in seen}
+        passed = 0 if self._looked_ms is None else passed_ms - self._looked_ms
+        self._looked_ms = passed_ms
+        counted = min(passed, self._lease_ms * 2 // 5)
+        self._same_ms = {
+            one: self._same_ms[one] + counted if one in self._same_ms else 0 for one in seen
+        }
         return [
             one
-            for one, since in self._since.items()
-            if passed_ms - since >= self._lease_ms
+            for one, same_ms in self._same_ms.items()
+            if same_ms >= self._lease_ms
             or any(is_dead(name) for name in (one.owner, one.holder) if name)
         ]

@@ -14,7 +14,13 @@ from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.database.access import BUSY_SECONDS, Access
-from service.errors import DatabaseBusyError, DatabaseError, RequestError, SettingsError
+from service.errors import (
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseFullError,
+    RequestError,
+    SettingsError,
+)
 from storage.errors import InvalidError
 
 WRITES = "lupus_write"
@@ -41,6 +47,7 @@ _RECYCLE_SECONDS = 1800  # so that a server that was away gets its share again
 # 08 connection, 40 rolled back by conflict or deadlock, 53 out of resources, 55P03 lock not
 # available, 57 operator and time-outs, 25P03 idle in a transaction, 58 the machine's own trouble.
 _TRANSIENT = ("08", "40", "53", "55P03", "57", "25P03", "58")
+_DISK_FULL = "53100"
 _READ_ONLY = "25006"  # the server became a standby
 # Errors while connecting come without a code.
 _LASTING_REFUSALS = (
@@ -93,7 +100,7 @@ def reader_of(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-def error_of(error: DBAPIError) -> DatabaseError | RequestError:
+def error_of(error: DBAPIError, _engine: Engine) -> DatabaseError | RequestError:
     """What the rooms above are told; never the detail line, which shows values of rows."""
     code = getattr(error.orig, "sqlstate", None)
     told = _message_of(error.orig)
@@ -106,6 +113,8 @@ def error_of(error: DBAPIError) -> DatabaseError | RequestError:
         return DatabaseBusyError(f"the database cannot be reached: {told}")
     if code.startswith("28") or code == "3D000":
         return DatabaseError(f"the database refuses the connection: {told}")
+    if code == _DISK_FULL:
+        return DatabaseFullError(f"the database has no room left: {told} ({code})")
     if code.startswith(_TRANSIENT) or code == _READ_ONLY:
         return DatabaseBusyError(f"the database is busy or went away: {told} ({code})")
     return DatabaseError(f"the database failed: {told} ({code})")

@@ -9,7 +9,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.database.access import BUSY_SECONDS, Access
-from service.errors import DatabaseBusyError, DatabaseError
+from service.errors import (
+    DamagedDatabaseError,
+    DatabaseBusyError,
+    DatabaseError,
+    DatabaseFullError,
+)
 
 WRITES = "lupus_write"
 
@@ -39,11 +44,26 @@ def reader_of(engine: Engine) -> Engine:
     return engine
 
 
-def error_of(error: DBAPIError) -> DatabaseError:
-    """What the rooms above are told."""
+def error_of(error: DBAPIError, engine: Engine) -> DatabaseError:
+    """What the rooms above are told, with what helps."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    file = engine.url.database
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusyError(f"the database is locked: {error.orig}")
+    if code == sqlite3.SQLITE_FULL:
+        return DatabaseFullError(
+            f"no room is left for the database {file}: free some; nothing that was accepted is lost"
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return DamagedDatabaseError(
+            f"the database {file} is damaged ({error.orig}): stop the service and put the backup "
+            "in its place, with the files -wal and -shm beside it removed (docs/failures.md)"
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return DatabaseError(
+            f"the database {file} cannot be written ({error.orig}): give this user the right to "
+            "write the file and its folder, on a disk that is not read-only"
+        )
     return DatabaseError(f"the database failed: {error.orig}")
 
 

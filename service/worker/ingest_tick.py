@@ -11,7 +11,7 @@ from service.database.metrics import learn_metrics
 from service.database.queue import Job, NewJob, add_job, fail, finish, put_back, wake_source
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings
-from storage.errors import StorageError
+from storage.errors import RefusedError, StorageError
 from workflows.codec import from_plain
 from workflows.context import StepContext
 from workflows.errors import IngestRejectedError, WorkflowError
@@ -19,6 +19,7 @@ from workflows.ingest import Ingested, ingest
 from workflows.request import IngestRequest
 
 _GIVE_UP_MS = DAY_MS
+_LEAST_TRIES = 100  # a clock set forward by a day is no day of trying
 logger = logging.getLogger(__name__)
 
 
@@ -57,8 +58,10 @@ class _Try:
             self._fail(str(error), [vars(row) for row in error.rows])
         except (StorageError, WorkflowError, OSError) as error:
             lasting = isinstance(error, StorageError | WorkflowError) and not error.transient
+            # A store that lets nobody write is mended by people; the points were accepted.
+            lasting = lasting and not isinstance(error, RefusedError)
             late = self.clock.now_ms() > self.row.accepted_ms + _GIVE_UP_MS
-            if lasting or late:
+            if lasting or (late and self.job.failures >= _LEAST_TRIES):
                 self._fail(str(error), [])
             else:
                 self._try_later(str(error))

@@ -16,7 +16,9 @@ from service.worker.parts import WorkerParts
 from storage.errors import StorageError
 
 _AT_ONCE = 200
-_ORPHAN_MS = DAY_MS  # an upload that takes longer than this is not waited for
+# An upload that takes longer than a day is not waited for; the other day is for a clock that was
+# set forward by one and back again.
+_ORPHAN_MS = 2 * DAY_MS
 logger = logging.getLogger(__name__)
 
 
@@ -76,7 +78,7 @@ def _remove_run_folders(parts: WorkerParts, now_ms: int) -> None:
 
 
 def _remove_ingest_folders(parts: WorkerParts, now_ms: int) -> None:
-    """Payloads nobody accepted within a day, and those whose ingest ended long ago."""
+    """Payloads nobody accepted in time, and those whose ingest ended long ago."""
     names = parts.stores.objects.names("ingest/")
     for ingest_id in sorted({name.split("/")[1] for name in names}):
         with parts.database.read() as tx:

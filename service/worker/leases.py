@@ -58,7 +58,8 @@ class Leases:
 
     def release_lost(self) -> int:
         """Put back the jobs of workers that are gone."""
-        with self._database.read() as tx:
+        # While nobody can write, nobody can renew: then this raises, and no time is counted.
+        with self._database.write() as tx:
             seen = sightings(tx)
         lost = self._watch.lost(seen, self._clock.passed_ms(), is_dead)
         if not lost:

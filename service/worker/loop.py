@@ -36,6 +36,7 @@ TICKS: Mapping[str, Tick] = {
     "compact": tick_compaction,
     "janitor": tick_janitor,
 }
+_AGAIN_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
@@ -113,7 +114,9 @@ class Worker:
                 )
         except DatabaseError as error:
             logger.warning("the queue cannot be read: %s", error)
-            return None
+        except Exception:  # without this thread its kinds of jobs would be left to nobody
+            logger.exception("the queue cannot be read")
+        return None
 
     def _tick(self, job: Job) -> None:
         began = time.perf_counter()
@@ -142,29 +145,10 @@ class Worker:
                 put_back(tx, job, self._parts.clock.now_ms(), delay_ms, job.holder, told)
         except (LeaseLostError, DatabaseError) as second:
             logger.warning("job %s: %s", job.dedupe_key, second)  # its lease will run out
+        except Exception:
+            logger.exception("job %s: its failure cannot be kept", job.dedupe_key)
 
     def _keep(self) -> None:
+        pause = self._parts.settings.lease_ms / 3000
         while True:
-            measures.looked("leases")
-            try:
-                self._leases.renew_mine()
-                self._leases.release_lost()
-            except DatabaseError as error:
-                logger.warning("leases cannot be kept: %s", error)
-            except Exception:  # without this thread others would take what this process works at
-                logger.exception("leases cannot be kept")
-            if self._stopping.wait(self._parts.settings.lease_ms / 3000):
-                return
-
-    def _listen(self) -> None:
-        """Look at once at what the launcher ended."""
-        while not self._stopping.is_set():
-            try:
-                if self._parts.launcher.wait(1.0) and not self._stopping.is_set():
-                    with self._parts.database.write() as tx:
-                        wake_held(tx, self._parts.clock.now_ms(), self._parts.holder)
-            except DatabaseError as error:
-                logger.warning("the queue cannot be written: %s", error)
-            except Exception:  # without this thread no cancelled run would be ended
-                logger.exception("the launcher cannot be listened to")
-                self._stopping.wait(1.0)
+            kept = False

@@ -13,6 +13,7 @@ from service.clock import HOUR_MS, SECOND_MS
 from service.database.ingests import states_of
 from service.database.queue import Job, finish, put_back
 from service.database.runs import Run, get_run, update_run
+from service.errors import DatabaseError
 from service.notifications.endings import LastVerdict, last_verdicts, series_told
 from service.notifications.speak import Ending, speak_of_end, speak_of_start
 from service.worker import short_history
@@ -29,6 +30,7 @@ from workflows.request import RunRequest
 from workflows.status import RunStatus, read_status, run_failures
 
 _WAIT_FOR_INGEST_MS = 1 * SECOND_MS
+_HOPELESS = 3  # the same lasting failure so often: another attempt ends in the same way
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +42,12 @@ def tick_run(parts: WorkerParts, job: Job) -> None:
         with parts.database.write() as tx:
             finish(tx, job)
         return
-    _RunTick(parts, job, run, parts.clock.now_ms()).go()
+    tick = _RunTick(parts, job, run, parts.clock.now_ms())
+    try:
+        tick.go()
+    except (StorageError, WorkflowError) as error:
+        tick.tell(str(error))
+        raise
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,12 @@ class _RunTick:
         except CommitError as error:  # altered, or of a newer version: it stays unreadable
             self._give_up(str(error))
             return
+        except StorageError as error:
+            if self.now_ms < self.run.deadline_ms:
+                raise
+            self.parts.launcher.cancel(self.run.id)
+            self._close("failed", None, f"{self._deadline_text()}; now: {error}")
+            return
         if status.report is not None:
             self._close(status.report.outcome, status.report)
         elif status.cancelled:
@@ -68,6 +81,15 @@ class _RunTick:
             self._give_up(self._deadline_text())
         else:
             self._watch(status)
+
+    def tell(self, trouble: str) -> None:
+        """Show on the run's page what is in its way; a look that goes well takes it back."""
+        progress = {"stage": "waiting", **(self.run.progress or {}), "message": trouble}
+        try:
+            with self.parts.database.write() as tx:
+                update_run(tx, self.run.id, progress=progress)
+        except DatabaseError as error:
+            logger.warning("run %s: %s; that cannot be told: %s", self.run.id, trouble, error)
 
     def _begin(self) -> None:
         """Start when what it waits for is there."""
@@ -139,7 +161,8 @@ class _RunTick:
             return
         reason = launched.error or "the attempt ended without a report"
         logger.warning("run %s: attempt %d: %s", self.run.id, self.run.attempt, reason)
-        if status.published and self.now_ms >= self.run.deadline_ms:
+        late = self.now_ms >= self.run.deadline_ms
+        if status.published and (late or (not launched.transient and self._is_hopeless())):
             self._close("failed", None, f"published, but not to the end: {reason}")
             return
         with self.parts.database.write() as tx:
@@ -152,6 +175,13 @@ class _RunTick:
             )
             delay_ms = self.parts.settings.backoff_ms(self.run.attempt - 1)
             put_back(tx, self.job, self.now_ms, delay_ms, error=reason)
+
+    def _is_hopeless(self) -> bool:
+        """Whether publish failed for good, and each of the last tries in the same way."""
+        failures = run_failures(self.parts.stores.objects, self.run.id)
+        last = [one for one in failures if one.step == "publish"][-_HOPELESS:]
+        lasting = {(one.message, one.transient) for one in last}
+        return len(last) == _HOPELESS and len(lasting) == 1 and not last[0].transient
 
     def _reason(self, launched: Launched) -> tuple[str, str]:
         """The last failure as its step told it, with the field at fault."""
@@ -228,6 +258,7 @@ class _RunTick:
             self.parts.launcher.launch(self._request, attempt)
         except (StorageError, WorkflowError) as error:
             logger.warning("run %s: attempt %d not launched: %s", self.run.id, attempt, error)
+            self.tell(f"not launched: {error}")
 
     @property
     def _request(self) -> RunRequest:

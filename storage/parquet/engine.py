@@ -35,6 +35,8 @@ _BY_WORDS: tuple[tuple[str, type[StorageError]], ...] = (
     ("max_temp_directory_size", FullError),
     ("disk quota", FullError),
     ("file too large", FullError),
+    ("too many open files", BusyError),
+    ("cannot allocate memory", BusyError),
     ("permission denied", RefusedError),
     ("read-only file system", RefusedError),
     ("no such file", NotFoundError),
@@ -137,7 +139,7 @@ class Engine:
 
 def _storage_error(error: Exception, files: Sequence[Path]) -> StorageError:
     text = str(error).partition("\n")[0]
-    words = text.lower()
+    words = _QUOTED_PATH.sub("", text).lower()  # every path says "parquet"
     kind = next((k for phrase, k in _BY_WORDS if phrase in words), None)
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
         kind = NotFoundError

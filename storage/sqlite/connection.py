@@ -18,7 +18,7 @@ from storage.errors import (
     UnreachableError,
 )
 from storage.sqlite.schema import prepare
-from storage.translation import system_errors
+from storage.translation import from_number, system_errors
 
 BUSY_SECONDS = 30.0
 
@@ -35,6 +35,10 @@ _BY_CODE: dict[int, type[StorageError]] = {
     sqlite3.SQLITE_IOERR: UnreachableError,
     sqlite3.SQLITE_NOMEM: BusyError,
     sqlite3.SQLITE_TOOBIG: InvalidError,
+}
+_ADVICE: dict[type[StorageError], str] = {
+    CorruptError: "; stop the service, remove the file with the -wal and -shm beside it, and run "
+    "`lupus-server rebuild-index` (docs/failures.md)",
 }
 
 
@@ -118,7 +122,9 @@ class Connections:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             kind = _BY_CODE.get(code, InvalidError)
-            raise kind(f"index {self.path.name}: {error}") from error
+            if code == sqlite3.SQLITE_CANTOPEN:
+                kind = _why_closed(self.path)
+            raise kind(f"index {self.path.name}: {error}{_ADVICE.get(kind, '')}") from error
 
     def close(self) -> None:
         """Close every thread's connection; using the index afterwards is an error."""
@@ -129,6 +135,16 @@ class Connections:
             for connection in self._open:
                 connection.close()
             self._open.clear()
+
+
+def _why_closed(path: Path) -> type[StorageError]:
+    """SQLite says the same of a missing right and of a process that has too many files open."""
+    try:
+        os.close(os.open(path if path.exists() else path.parent, os.O_RDONLY))
+    except OSError as error:
+        return type(from_number(error.errno, ""))
+    may_write = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+    return UnreachableError if may_write else RefusedError
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -331,7 +331,7 @@ def test_the_janitor_removes_what_is_over_and_keeps_what_is_not(world: World) ->
     objects = world.parts.stores.objects
     old, young = world.accept(), world.accept(rule="other")
     world.settle()
-    orphan, waiting = new_payload(NOON - 2 * DAY_MS, "json"), ingest(world)
+    orphan, waiting = new_payload(NOON - 3 * DAY_MS, "json"), ingest(world)
     fresh = new_payload(NOON, "json")
     for payload in (orphan, fresh):
         objects.put(payload.name, b"{}")
