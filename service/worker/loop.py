@@ -151,4 +151,29 @@ class Worker:
     def _keep(self) -> None:
         pause = self._parts.settings.lease_ms / 3000
         while True:
+            measures.looked("leases")
             kept = False
+            try:
+                self._leases.renew_mine()
+                kept = True
+                self._leases.release_lost()
+            except DatabaseError as error:
+                logger.warning("leases cannot be kept: %s", error)
+            except Exception:  # without this thread others would take what this process works at
+                logger.exception("leases cannot be kept")
+            # A renewal that failed is late: others watch from when the database works again.
+            if self._stopping.wait(pause if kept else min(pause, _AGAIN_SECONDS)):
+                return
+
+    def _listen(self) -> None:
+        """Look at once at what the launcher ended."""
+        while not self._stopping.is_set():
+            try:
+                if self._parts.launcher.wait(1.0) and not self._stopping.is_set():
+                    with self._parts.database.write() as tx:
+                        wake_held(tx, self._parts.clock.now_ms(), self._parts.holder)
+            except DatabaseError as error:
+                logger.warning("the queue cannot be written: %s", error)
+            except Exception:  # without this thread no cancelled run would be ended
+                logger.exception("the launcher cannot be listened to")
+                self._stopping.wait(1.0)
