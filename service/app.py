@@ -24,6 +24,7 @@ from service.api import (
 from service.api.gate import Gate
 from service.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from service.api.resources import Resources
+from service.auth.last_use import noting_uses
 from service.auth.report_key import report_keys
 from service.auth.ways import ways_of
 from service.clock import Clock, SystemClock
@@ -78,7 +79,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
         _refuse_open_door(settings, database, clock.now_ms())
         key = settings.secret_key.get_secret_value() if settings.secret_key else None
         box = open_secret_box(key, settings.folder / "secret.key")
-        with open_stores(settings.stores) as stores:
+        with open_stores(settings.stores) as stores, noting_uses(database) as uses:
             _refuse_unsafe_commits(settings, stores)
             yield Resources(
                 settings=settings,
@@ -88,6 +89,7 @@ def open_resources(settings: Settings, clock: Clock | None = None) -> Iterator[R
                 ways=ways_of(
                     database,
                     clock,
+                    uses,
                     settings.loopback and settings.local_admin,
                     settings.secret("admin_token"),
                     report_keys(box, settings.report_link_days),

@@ -198,6 +198,13 @@ class Settings(BaseSettings):
         description="Token of an administrator that is in no database, so that a service which "
         "others can reach may start for the first time: `lps_` and 32 characters or more.",
     )
+    token_max_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Longest life of a token in days, from when it is made or prolonged; 0: no "
+        "limit, and a token may never expire. Tokens that are there keep their end.",
+    )
     metrics_public: bool = Field(
         False,
         description="Whether `/metrics`, which names sources and rules, needs no token.",

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from service.auth.caller import Caller, Verb
+from service.auth.caller import Caller, Verb, token_caller
 from service.database.sources import Source, get_source, list_sources
 from service.errors import ForbiddenError, UnknownError
 
@@ -23,7 +23,7 @@ def check(caller: Caller, verb: Verb, source: str, what: str) -> None:
     """Refuse: what belongs to an unseen source does not exist, else the verb must be granted."""
     if not caller.sees(source):
         raise UnknownError(f"{what} does not exist, or you may not see it")
-    if verb not in caller.verbs:
+    if not caller.may(verb, source):
         raise ForbiddenError(f"this needs the verb {verb} for source {source}")
 
 
@@ -38,6 +38,12 @@ def check_everywhere(caller: Caller, verb: Verb) -> None:
         raise ForbiddenError(f"this needs the verb {verb} for all sources (*)")
 
 
+def check_itself(caller: Caller, token: str) -> None:
+    """Refuse all but the token itself and those who may manage everything."""
+    if caller.name != token_caller(token):
+        check_everywhere(caller, "manage")
+
+
 def source_or_404(tx: Connection, caller: Caller, verb: Verb, name: str) -> Source:
     """The source, when it is there and the caller may do this with it."""
     check_source(caller, verb, name)
@@ -49,13 +55,13 @@ def source_or_404(tx: Connection, caller: Caller, verb: Verb, name: str) -> Sour
 
 def visible(tx: Connection, caller: Caller, verb: Verb) -> list[str] | None:
     """Names of the sources whose things a list may show; None: all of them."""
-    if verb not in caller.verbs:
+    if not caller.may_somewhere(verb):
         raise ForbiddenError(f"this needs the verb {verb}")
-    if "*" in caller.sources:
+    if caller.may_everywhere(verb):
         return None
     names: list[str] = []
     page = list_sources(tx)
     while page:
-        names += caller.granted(source.name for source in page)
+        names += [source.name for source in page if caller.may(verb, source.name)]
         page = list_sources(tx, after=page[-1].name)
     return names

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from detectors.errors import ParameterError
 from detectors.instants import moment_ms, parse_moment
 from service.api.errors import QueryError
+from service.errors import RequestError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,3 +32,13 @@ def query_ms(parameter: str, text: str | None, timezone: str = "UTC") -> int | N
     except (ParameterError, OverflowError) as error:
         allowed = error.message if isinstance(error, ParameterError) else "out of range"
         raise QueryError(parameter, f"{text!r}: {allowed}") from None
+
+
+def body_ms(pointer: str, text: str) -> int:
+    """A body's instant: RFC 3339 with an offset, or a bare date in UTC."""
+    name = pointer.rpartition("/")[2]
+    try:
+        return moment_ms(parse_moment(name, text), "UTC")
+    except (ParameterError, OverflowError) as error:
+        allowed = error.message if isinstance(error, ParameterError) else "out of range"
+        raise RequestError(f"{name}: {text!r}: {allowed}", pointer) from None

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-from service.auth.caller import Caller
+from service.auth.caller import Caller, Grant
 from service.auth.credentials import Credentials
 from service.clock import DAY_MS, SECOND_MS, Clock
 from service.database.engine import Database
@@ -75,7 +75,8 @@ class ReportKey:
         with self.database.read() as tx:
             run = get_run(tx, path[1])
         sources = () if run is None else (run.source,)
-        return Caller(f"{_CALLER}{path[1]}", sources, frozenset({"read"}))
+        grant = Grant(sources, frozenset({"read"}))
+        return Caller(f"{_CALLER}{path[1]}", (grant,))
 
 
 def came_by_link(caller: Caller) -> bool:

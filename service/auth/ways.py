@@ -10,20 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.auth.caller import ADMIN, LOCAL_ADMIN, VERBS, Caller
+import structlog
+
+from service.api.times import rfc3339
+from service.auth.caller import ADMIN, LOCAL_ADMIN, VERBS, Caller, Grant, token_caller
 from service.auth.credentials import Credentials
+from service.auth.last_use import LastUse
+from service.auth.life import ends_soon
 from service.auth.local_guard import why_not_local
 from service.auth.report_key import ReportKey, ReportKeys
 from service.auth.secret import PREFIX, hash_token
-from service.clock import Clock
+from service.clock import DAY_MS, Clock
 from service.database.engine import Database
-from service.database.tokens import token_by_hash, touch_token
+from service.database.tokens import Token, token_by_hash
 from service.errors import UnauthenticatedError
 from storage.errors import InvalidError
 from storage.secret import Secret
 
-# `last used` is for people: one write a minute and token, not one a request.
-_TOUCH_EVERY_MS = 60_000
+_log = structlog.get_logger("service.auth")
 
 
 class Way(Protocol):
@@ -57,6 +61,7 @@ class BearerToken:
 
     database: Database
     clock: Clock
+    uses: LastUse
 
     def caller(self, given: Credentials) -> Caller | None:
         header = given.headers.get("authorization")
@@ -65,20 +70,38 @@ class BearerToken:
         scheme, _, text = header.partition(" ")
         if scheme.lower() != "bearer" or not text.strip().startswith(PREFIX):
             raise UnauthenticatedError(f"Authorization must be: Bearer {PREFIX}...")
-        now_ms = self.clock.now_ms()
+        now_ms, shown = self.clock.now_ms(), hash_token(text.strip())
         with self.database.read() as tx:
-            token = token_by_hash(tx, hash_token(text.strip()))
+            token = token_by_hash(tx, shown)
         if token is None:
             raise UnauthenticatedError("this token is not known here")
-        if token.revoked_ms is not None:
-            raise UnauthenticatedError("this token was revoked")
-        if token.expires_ms is not None and token.expires_ms <= now_ms:
-            raise UnauthenticatedError("this token has expired")
-        if now_ms - (token.last_used_ms or 0) >= _TOUCH_EVERY_MS:
-            with self.database.write() as tx:
-                touch_token(tx, token.id, now_ms)
-        verbs = frozenset(verb for verb in VERBS if verb in token.verbs)
-        return Caller(f"token:{token.id}", tuple(token.sources), verbs)
+        _refuse_ended(token, shown, now_ms)
+        self._note(token, shown, now_ms)
+        grant = Grant(tuple(token.sources), frozenset(v for v in VERBS if v in token.verbs))
+        return Caller(token_caller(token.id), (grant,), _end(token, shown), shown)
+
+    def _note(self, token: Token, shown: str, now_ms: int) -> None:
+        before_ms = token.last_used_ms if shown == token.hash else token.previous_used_ms
+        written = self.uses.note(shown, before_ms, now_ms)
+        a_new_day = (before_ms or 0) // DAY_MS != now_ms // DAY_MS
+        if written and a_new_day and ends_soon(_end(token, shown), now_ms):
+            end = rfc3339(_end(token, shown) or 0)
+            _log.warning("token_ends_soon", token=token.id, name=token.name, expires_at=end)
+
+
+def _end(token: Token, shown: str) -> int | None:
+    """When this secret of the token ends."""
+    ends = [token.expires_ms, None if shown == token.hash else token.previous_until_ms]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _refuse_ended(token: Token, shown: str, now_ms: int) -> None:
+    if token.revoked_ms is not None:
+        raise UnauthenticatedError("this token was revoked")
+    if token.expires_ms is not None and token.expires_ms <= now_ms:
+        raise UnauthenticatedError("this token has expired")
+    if shown != token.hash and (token.previous_until_ms or 0) <= now_ms:
+        raise UnauthenticatedError("this token was replaced: it has a newer secret")
 
 
 @dataclass(frozen=True)
@@ -95,13 +118,14 @@ class LocalAdmin:
 def ways_of(
     database: Database,
     clock: Clock,
+    uses: LastUse,
     loopback_admin: bool,
     admin_token: Secret | None = None,
     report_keys: ReportKeys | None = None,
 ) -> Sequence[Way]:
     """Tokens always; the local administrator where only this machine can reach the service."""
     ways: list[Way] = [AdminToken(admin_token)] if admin_token else []
-    ways.append(BearerToken(database, clock))
+    ways.append(BearerToken(database, clock, uses))
     if report_keys is not None:
         ways.append(ReportKey(database, clock, report_keys))
     return (*ways, LocalAdmin()) if loopback_admin else tuple(ways)

@@ -244,11 +244,13 @@ tokens = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("previous_hash", String(64), index=True),  # the secret before, while it is replaced ...
     Column("previous_until_ms", BigInteger),  # ... which holds until then
+    Column("previous_used_ms", BigInteger),  # last use of the one before
+    Column("rotated_ms", BigInteger),
     Column("sources", JSON, nullable=False),
     Column("verbs", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger),
-    Column("last_used_ms", BigInteger),
+    Column("last_used_ms", BigInteger),  # of the newest secret
     Column("revoked_ms", BigInteger),
 )
 
@@ -261,5 +263,8 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("object", String(200), nullable=False),
     Column("detail", JSON, nullable=False),
+    Column("request", String(64)),  # id of the request that made it
     Index(None, "at_ms"),
+    Index(None, "caller", "id"),
+    Index(None, "object", "id"),
 )

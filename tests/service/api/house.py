@@ -58,7 +58,7 @@ class House:
         """A new token."""
         now_ms = self.resources.clock.now_ms()
         return issue_token(
-            self.resources.database, "test", sources, verbs, life_ms, now_ms, "test"
+            self.resources.database, "test", sources, verbs, now_ms + life_ms, now_ms, "test"
         )[1]
 
     def call(self, method: str, path: str, status: int = 200, **arguments: Any) -> dict[str, Any]:
