@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from detectors import detector_from_dict
 from service.accept_defaults import coarsest_step, detector_with_defaults, selected_metrics
 from service.clock import DAY_MS, HOUR_MS
+from service.database.audit import record_change
 from service.database.channels import get_channel
 from service.database.counters import next_generation
 from service.database.engine import Database
@@ -26,7 +27,7 @@ from service.identifier import new_id
 from service.ranges import AskedRange, resolve_range
 from storage.selector import LabelCondition
 from storage.source import SourceSpec
-from workflows.codec import from_plain, to_plain
+from workflows.codec import to_plain
 from workflows.request import RequirePoints, RunRequest
 
 _RETRY_AFTER_SECONDS = 60
@@ -79,8 +80,8 @@ def accept_detection(
     """Store a run and its job; twins that race with one key make one run."""
     with database.write() as tx:
         if key is not None and (earlier := find_replay(tx, key, now_ms)) is not None:
-            return Accepted(_existing(tx, earlier), replayed=True)
-        _check_source(tx, asked.source.name)
+            return Accepted(existing_run(tx, earlier), replayed=True)
+        check_source(tx, asked.source.name)
         _check_references(tx, asked)
         request = resolve_request(tx, asked, now_ms, limits)
         run = Run(
@@ -98,48 +99,7 @@ def accept_detection(
             deadline_ms=request.deadline_ms,
             caller=caller,
         )
-        return Accepted(_enqueue(tx, run, request, now_ms, limits, key))
-
-
-def rerun_detection(
-    database: Database,
-    run_id: str,
-    source: SourceSpec,
-    caller: str,
-    now_ms: int,
-    limits: Limits,
-    key: RequestKey | None = None,
-) -> Accepted:
-    """A new run of the same request and the same absolute range, on the source as it is now."""
-    with database.write() as tx:
-        if key is not None and (earlier := find_replay(tx, key, now_ms)) is not None:
-            return Accepted(_existing(tx, earlier), replayed=True)
-        old = _existing(tx, run_id)
-        _check_source(tx, old.source)
-        request = replace(
-            from_plain(RunRequest, old.request),
-            run=new_id(now_ms),
-            source=_with_learned_steps(tx, source),
-            accepted_ms=now_ms,
-            deadline_ms=_deadline(now_ms, limits),
-        )
-        run = Run(
-            id=request.run,
-            source=old.source,
-            rule=old.rule,
-            generation=0,
-            state="queued",
-            detector=old.detector,
-            body=old.body,
-            request=to_plain(request),
-            notify=old.notify,
-            after=[],
-            accepted_ms=now_ms,
-            deadline_ms=request.deadline_ms,
-            caller=caller,
-            rerun_of=old.id,
-        )
-        return Accepted(_enqueue(tx, run, request, now_ms, limits, key))
+        return Accepted(enqueue(tx, run, request, now_ms, limits, key))
 
 
 def resolve_request(
@@ -152,7 +112,7 @@ def resolve_request(
             "storing",
             "/rule",
         )
-    source = _with_learned_steps(tx, asked.source)
+    source = with_learned_steps(tx, asked.source)
     known = {metric.metric for metric in metrics_of(tx, source.name)} | set(source.metrics)
     selected = selected_metrics(asked.metrics, known)
     start_ms, end_ms = resolve_range(
@@ -175,7 +135,7 @@ def resolve_request(
         end_ms=end_ms,
         detector=detector,
         accepted_ms=now_ms,
-        deadline_ms=_deadline(now_ms, limits),
+        deadline_ms=deadline_ms_of(now_ms, limits),
         rule=asked.rule,
         labels=asked.labels,
         store=asked.store,
@@ -190,7 +150,7 @@ def lane_of(source: str, rule: str | None) -> str | None:
     return None if rule is None else f"rule:{source}/{rule}"
 
 
-def _enqueue(
+def enqueue(
     tx: Connection,
     run: Run,
     request: RunRequest,
@@ -198,6 +158,7 @@ def _enqueue(
     limits: Limits,
     key: RequestKey | None,
 ) -> Run:
+    """Number a run and store it with its job and its key."""
     generation = next_generation(tx, now_ms)  # first: accepting goes one by one from here on
     active = count_active(tx, run.source)
     if active >= limits.max_runs_in_flight:
@@ -212,6 +173,7 @@ def _enqueue(
         request=to_plain(replace(request, generation=generation)),
     )
     insert_run(tx, numbered)
+    record_run(tx, numbered)
     lane = lane_of(run.source, run.rule if request.store else None)
     add_job(
         tx,
@@ -223,14 +185,26 @@ def _enqueue(
     return numbered
 
 
-def _existing(tx: Connection, id_: str) -> Run:
+def record_run(tx: Connection, run: Run) -> None:
+    """Log who asked for the run, and again."""
+    detail = {"source": run.source, "rule": run.rule}
+    if run.rerun_of is None:
+        record_change(tx, run.accepted_ms, run.caller, "run.accept", run.id, detail)
+    else:
+        again = {**detail, "of": run.rerun_of}
+        record_change(tx, run.accepted_ms, run.caller, "run.rerun", run.id, again)
+
+
+def existing_run(tx: Connection, id_: str) -> Run:
+    """The run, or UnknownError."""
     run = get_run(tx, id_)
     if run is None:
         raise UnknownError(f"run {id_} does not exist, or you may not see it")
     return run
 
 
-def _check_source(tx: Connection, name: str) -> None:
+def check_source(tx: Connection, name: str) -> None:
+    """Refuse a source that is not there, or not any more."""
     if get_source(tx, name) is None:
         raise UnknownError(f"source {name} does not exist, or you may not see it")
 
@@ -245,10 +219,12 @@ def _check_references(tx: Connection, asked: AskedDetection) -> None:
             raise RequestError(f"notify: there is no channel {name}", f"/notify/channels/{number}")
 
 
-def _with_learned_steps(tx: Connection, source: SourceSpec) -> SourceSpec:
+def with_learned_steps(tx: Connection, source: SourceSpec) -> SourceSpec:
+    """The source with the steps that ingests learned; what it declares itself wins."""
     learned = {m.metric: m.step_ms for m in metrics_of(tx, source.name) if m.step_ms}
     return replace(source, steps_ms={**learned, **source.steps_ms})
 
 
-def _deadline(now_ms: int, limits: Limits) -> int:
+def deadline_ms_of(now_ms: int, limits: Limits) -> int:
+    """When a run accepted now must be over."""
     return now_ms + int(limits.run_deadline_hours * HOUR_MS)

@@ -3,7 +3,7 @@
 from service.database.audit import record_change
 from service.database.engine import Database
 from service.database.queue import drop_job, wake_key
-from service.database.runs import Run, get_run, update_run
+from service.database.runs import ACTIVE, Run, get_run, update_run
 from service.errors import ConflictError, UnknownError
 from storage.objects import Objects
 from workflows.errors import AlreadyPublishedError
@@ -24,7 +24,11 @@ def cancel_run(database: Database, objects: Objects, run_id: str, caller: str, n
             f"run {run_id} has published its results and cannot be cancelled"
         ) from None
     with database.write() as tx:
-        if update_run(tx, run_id, cancel_ms=now_ms):
+        run = _existing(get_run(tx, run_id, hold=True), run_id)
+        if run.ended and run.state != "cancelled":
+            raise _over(run)  # it ended on its own while its commits were asked
+        if run.cancel_ms is None:
+            update_run(tx, run_id, (*ACTIVE, "cancelled"), cancel_ms=now_ms)
             record_change(tx, now_ms, caller, "run.cancel", run_id)
             wake_key(tx, now_ms, f"run:{run_id}")
         return _existing(get_run(tx, run_id), run_id)
@@ -37,7 +41,7 @@ def _cancel_waiting(database: Database, run_id: str, caller: str, now_ms: int) -
         if run.state == "cancelled":
             return run
         if run.ended:
-            raise ConflictError(f"run {run_id} is over ({run.state}) and cannot be cancelled")
+            raise _over(run)
         if run.state != "queued":
             return None
         update_run(
@@ -51,6 +55,10 @@ def _cancel_waiting(database: Database, run_id: str, caller: str, now_ms: int) -
         drop_job(tx, f"run:{run_id}")
         record_change(tx, now_ms, caller, "run.cancel", run_id)
         return _existing(get_run(tx, run_id), run_id)
+
+
+def _over(run: Run) -> ConflictError:
+    return ConflictError(f"run {run.id} is over ({run.state}) and cannot be cancelled")
 
 
 def _existing(run: Run | None, run_id: str) -> Run:

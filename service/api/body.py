@@ -78,9 +78,16 @@ class StrictRoute(APIRoute):
             if self.body_field is not None:
                 settings = request.app.state.resources.settings
                 await _read(request, settings.max_request_kb)
+            early = await self.answer_early(request)
+            if early is not None:
+                return early
             return await handler(StrictRequest(request.scope, _replay(request)))
 
         return strict
+
+    async def answer_early(self, request: Request) -> Response | None:
+        """An answer that needs no look at the fields of the body; None: look at them."""
+        return None
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[str]:
@@ -115,12 +122,13 @@ async def _read(request: Request, limit_kb: int) -> None:
 
 
 def _replay(request: Request) -> Receive:
-    """The body once more, for the framework."""
+    """The body once more, for the framework; then what else the caller does, such as leaving."""
     body = getattr(request.state, "raw_body", None)
     if body is None:
         return request.receive
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        return messages.pop() if messages else await request.receive()
 
     return receive

@@ -9,8 +9,8 @@ from service.api.access import Asking, check
 from service.api.body import StrictRoute
 from service.api.resources import Opened
 from service.api.times import rfc3339, rfc3339_or_none
-from service.api.waiting import Wait, until_over
-from service.database.ingests import Ingest, get_ingest
+from service.api.waiting import Patience, until_over
+from service.database.ingests import Ingest, ended_ingests, get_ingest
 from service.errors import UnknownError
 
 router = APIRouter(prefix="/v1/ingests", tags=["ingests"], route_class=StrictRoute)
@@ -47,9 +47,9 @@ def shown(ingest: Ingest) -> IngestOut:
 
 @router.get("/{ingest}", operation_id="getIngest")
 async def read_ingest(
-    opened: Opened, caller: Asking, request: Request, ingest: str, wait: Wait = None
+    opened: Opened, caller: Asking, request: Request, ingest: str, patience: Patience
 ) -> IngestOut:
-    """One ingest."""
+    """One ingest; with `wait`, once it is over."""
 
     def look() -> tuple[bool, IngestOut]:
         with opened.database.read() as tx:
@@ -59,4 +59,5 @@ async def read_ingest(
         check(caller, "read", found.source, f"ingest {ingest}")
         return found.ended, shown(found)
 
-    return await until_over(opened, request, wait, look)
+    seen = await until_over(opened.watch, request, patience, ended_ingests, ingest, look)
+    return seen[1]

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.accept import Limits
+from service.api.waiting import Watch
 from service.auth.ways import Way
 from service.clock import Clock
 from service.database.engine import Database
@@ -29,6 +31,11 @@ class Resources:
     box: SecretBox
     egress: Egress
     stopping: Event = field(default_factory=Event)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Wakes those whose requests wait."""
+        return Watch(self.database, self.stopping)
 
     @property
     def limits(self) -> Limits:

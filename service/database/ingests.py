@@ -1,6 +1,6 @@
 """Ingests: a payload of points and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,12 @@ def update_ingest(tx: Connection, id_: str, **values: Any) -> bool:
     """Change an ingest that is not over; False when it is."""
     done = tx.execute(update(_T).where(_T.c.id == id_, _T.c.state.in_(ACTIVE)).values(**values))
     return done.rowcount == 1
+
+
+def ended_ingests(tx: Connection, ids: Collection[str]) -> set[str]:
+    """Those of the ids whose ingests are over, or not there."""
+    query = select(_T.c.id).where(_T.c.id.in_(ids), _T.c.state.in_(ACTIVE))
+    return set(ids).difference(tx.execute(query).scalars())
 
 
 def states_of(tx: Connection, ids: Sequence[str]) -> dict[str, str]:

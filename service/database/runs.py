@@ -72,6 +72,12 @@ def get_run(tx: Connection, id_: str, hold: bool = False) -> Run | None:
     return None if row is None else Run(**row._asdict())
 
 
+def ended_runs(tx: Connection, ids: Collection[str]) -> set[str]:
+    """Those of the ids whose runs are over, or not there."""
+    query = select(_T.c.id).where(_T.c.id.in_(ids), _T.c.state.in_(ACTIVE))
+    return set(ids).difference(tx.execute(query).scalars())
+
+
 def list_runs(
     tx: Connection, which: RunFilter, limit: int, before_generation: int | None = None
 ) -> list[Run]:

@@ -36,6 +36,11 @@ class Served:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         command = [sys.executable, "-m", "service.cli", "serve"]
         with self._log.open("ab") as log:

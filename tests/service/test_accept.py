@@ -1,4 +1,4 @@
-"""Accepting detections and ingests: ranges, defaults, idempotency, limits, cancel, rerun."""
+"""Accepting detections and ingests: ranges, defaults, idempotency, limits, cancel."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from service.accept import (
     AskedDetection,
     Limits,
     accept_detection,
-    rerun_detection,
 )
 from service.accept_ingest import accept_ingest, new_payload
 from service.cancel import cancel_run
@@ -322,21 +321,6 @@ def test_runs_of_a_rule_queue_in_the_order_of_acceptance(database: Database) -> 
     assert begun == {runs[0].id, other.id, free.id}
 
 
-def test_a_rerun_keeps_the_range_and_takes_the_source_as_it_is_now(database: Database) -> None:
-    old = accept(database).run
-    later = NOON + 30 * DAY_MS
-    source = SourceSpec("shop", "Asia/Tokyo")
-    new = rerun_detection(database, old.id, source, "bob", later, Limits()).run
-    before, after = request_of(old), request_of(new)
-    assert (after.start_ms, after.end_ms) == (before.start_ms, before.end_ms)
-    assert (new.rerun_of, new.caller, new.body) == (old.id, "bob", old.body)
-    assert after.source.timezone == "Asia/Tokyo"
-    assert new.generation > old.generation
-    assert after.deadline_ms == new.deadline_ms == later + DAY_MS
-    with pytest.raises(UnknownError):
-        rerun_detection(database, "nope", source, "bob", later, Limits())
-
-
 def test_a_waiting_run_is_cancelled_at_once(database: Database, tmp_path: Path) -> None:
     objects = FolderObjects(tmp_path / "objects")
     run = accept(database).run
@@ -357,6 +341,40 @@ def test_a_running_run_is_cancelled_by_a_commit(database: Database, tmp_path: Pa
     asked_run = cancel_run(database, objects, run.id, "bob", NOON + 1)
     assert (asked_run.state, asked_run.cancel_ms) == ("running", NOON + 1)
     assert read_status(objects, run.id).cancelled
+    assert cancel_run(database, objects, run.id, "bob", NOON + 2) == asked_run
+    with database.write() as tx:
+        said = [entry.action for entry in list_changes(tx, 10)]
+    assert said == ["run.cancel"], "said once"
+
+
+class _EndsMeanwhile(FolderObjects):
+    """Objects at whose commit the run ends in the database."""
+
+    def __init__(self, folder: Path, database: Database, run: str, state: str) -> None:
+        super().__init__(folder)
+        self._end = (database, run, state)
+
+    def create(self, name: str, data: bytes) -> None:
+        super().create(name, data)
+        database, run, state = self._end
+        with database.write() as tx:
+            update_run(tx, run, state=state, ended_ms=NOON)
+
+
+def test_a_run_that_ends_while_it_is_cancelled_says_how(database: Database, tmp_path: Path) -> None:
+    run = accept(database).run
+    with database.write() as tx:
+        update_run(tx, run.id, state="running")
+    objects = _EndsMeanwhile(tmp_path / "objects", database, run.id, "failed")
+    with pytest.raises(ConflictError, match="over"):
+        cancel_run(database, objects, run.id, "bob", NOON)
+    other = accept(database, rule="other").run
+    with database.write() as tx:
+        update_run(tx, other.id, state="running")
+    objects = _EndsMeanwhile(tmp_path / "objects", database, other.id, "cancelled")
+    assert cancel_run(database, objects, other.id, "bob", NOON).state == "cancelled"
+    with database.write() as tx:
+        assert [entry.object for entry in list_changes(tx, 10)] == [other.id]
 
 
 def test_what_is_published_or_over_cannot_be_cancelled(database: Database, tmp_path: Path) -> None:
