@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from detectors import detector_from_dict
+from service import measures
 from service.accept_defaults import coarsest_step, detector_with_defaults, selected_metrics
 from service.clock import DAY_MS, HOUR_MS
 from service.database.audit import record_change
@@ -182,6 +183,7 @@ def enqueue(
     )
     if key is not None:
         remember(tx, key, "run", run.id, now_ms)
+    measures.run_accepted(run.detector)
     return numbered
 
 

@@ -1,5 +1,6 @@
 """Cancels a run: one that waits at once, one that runs by a commit that its publish respects."""
 
+from service import measures
 from service.database.audit import record_change
 from service.database.engine import Database
 from service.database.queue import drop_job, wake_key
@@ -53,6 +54,7 @@ def _cancel_waiting(database: Database, run_id: str, caller: str, now_ms: int) -
             ended_ms=max(now_ms, run.accepted_ms),
         )
         drop_job(tx, f"run:{run_id}")
+        measures.run_ended(run.detector, "cancelled", {}, None)
         record_change(tx, now_ms, caller, "run.cancel", run_id)
         return _existing(get_run(tx, run_id), run_id)
 

@@ -28,6 +28,7 @@ ProcessCollector(registry=PROCESS)
 _REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _WORK_SECONDS = (1.0, 5.0, 15.0, 60.0, 150.0, 300.0, 600.0, 1800.0, 7200.0)
 _TICK_SECONDS = (0.01, 0.05, 0.2, 1.0, 5.0, 30.0, 300.0)
+_OUTCOMES = ("succeeded", "partial", "failed", "cancelled")
 # Anybody may send any word as a method; each would be a series of its own.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -122,6 +123,8 @@ def run_accepted(detector: str) -> None:
 
 def run_started(detector: str, queued_seconds: float) -> None:
     """How long a run waited."""
+    for outcome in _OUTCOMES:
+        _RUNS_ENDED.labels(detector, outcome)  # so that its first end is an increase
     _RUN_QUEUED.labels(detector).observe(queued_seconds)
 
 

@@ -87,7 +87,7 @@ class Server:
 
 def servers() -> list[Server]:
     """All servers of this machine's way, in the order in which they start."""
-    always = [Server("spark-thrift", HERE / "spark-thrift"), Server("helm", HERE / "helm")]
+    always = [Server(name, HERE / name) for name in ("spark-thrift", "helm", "prometheus")]
     if way() == "docker":
         return [Server("docker", HERE / "docker"), *always]
     secured = {"LUPUS_TEST_ELASTICSEARCH_SECURITY": "on"}
