@@ -1,22 +1,31 @@
-"""Certificates that every client trusts, and the address that messages link to."""
+"""Certificates that every client trusts, the way out, and the address that messages link to."""
 
+import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx2
 
+from service.egress.addresses import METADATA, Network
+from service.egress.proxy import Proxy
+from service.egress.transport import open_client
 from service.settings import Settings
 from storage.check import Finding
 
 PART = "network"
 _SECONDS = 5.0
+_MOST_NAMES = 3
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """The bundle, then the public address."""
+    """The bundle, the way out, then the public address."""
     if settings.ca_bundle is not None:
         yield _bundle(settings)
+    if settings.egress_allow:
+        yield _allowed(settings.egress_allow)
+    if (proxy := settings.egress.proxy) is not None:
+        yield from _through(proxy, settings)
     yield _public(settings)
 
 
@@ -37,6 +46,49 @@ def _bundle(settings: Settings) -> Finding:
         told = f"{over} of {len(ends)} certificates are expired"
         return Finding(PART, name, "warning", told, "replace them")
     return Finding(PART, name, "ok", f"{len(ends)} certificates")
+
+
+def _allowed(networks: Sequence[Network]) -> Finding:
+    name = "LUPUS_EGRESS_ALLOW"
+    for network in networks:
+        if network.num_addresses == 1 and network.network_address in METADATA:
+            told = f"{network} hands the credentials of machines to whoever manages channels"
+            return Finding(PART, name, "warning", told, "take it out")
+        if network.prefixlen == 0:
+            told = f"{network} opens every internal network to whoever manages channels"
+            return Finding(PART, name, "warning", told, "name the networks that are needed")
+    return Finding(PART, name, "ok", f"{len(networks)} networks")
+
+
+def _through(proxy: Proxy, settings: Settings) -> Iterator[Finding]:
+    """Each of the first names is asked for its first page, as a message would go."""
+    names = [host for host in proxy.hosts if not host.startswith("*.")][:_MOST_NAMES]
+    if not names:
+        yield _reach(proxy)
+    with open_client(settings.egress, settings.ca_bundle, _SECONDS) as client:
+        for host in names:
+            check = f"LUPUS_EGRESS_PROXY: {host}"
+            try:
+                status = client.head(f"https://{host}/").status_code
+            except httpx2.HTTPError as error:
+                advice = "check the proxy's rules, LUPUS_EGRESS_PROXY and LUPUS_CA_BUNDLE"
+                told = str(error) or type(error).__name__
+                yield Finding(PART, check, "failed", told, advice)
+            else:
+                yield Finding(PART, check, "ok", f"answers {status} through the proxy")
+
+
+def _reach(proxy: Proxy) -> Finding:
+    """A list of stars alone has no name to ask for."""
+    name, url = "LUPUS_EGRESS_PROXY", httpx2.URL(proxy.url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.host, port), _SECONDS).close()
+    except OSError as error:
+        told = f"{url.host}:{port}: {error.strerror or type(error).__name__}"
+        return Finding(PART, name, "failed", told, "check its address, and firewalls and policies")
+    told = f"{url.host}:{port} listens; LUPUS_EGRESS_ALLOW_HOSTS has no single name to ask it for"
+    return Finding(PART, name, "ok", told)
 
 
 def _public(settings: Settings) -> Finding:

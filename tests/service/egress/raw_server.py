@@ -20,31 +20,56 @@ class RawServer:
 @contextmanager
 def speaking(speak: Speak, context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     """Each connection is heard until its head is complete, then gets what ``speak`` sends."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = RawServer(listening.getsockname()[1])
-    over = threading.Event()
+    server = RawServer(0)
     if context is not None:
         context.sni_callback = lambda sock, name, ctx: server.names.append(name)
 
     def talk(connection: socket.socket) -> None:
+        with safe(connection, context) as talking:
+            server.heard.append(head(talking))
+            speak(talking)
+
+    with serving(talk) as server.port:
+        yield server
+
+
+@contextmanager
+def safe(connection: socket.socket, context: ssl.SSLContext | None) -> Iterator[socket.socket]:
+    """The connection, under TLS if there is a context."""
+    if context is None:
+        yield connection
+        return
+    # The socket stays the caller's to close.
+    with context.wrap_socket(connection.dup(), server_side=True) as talking:
+        yield talking
+
+
+@contextmanager
+def serving(talk: Speak) -> Iterator[int]:
+    """A port; each connection has a thread that talks and then closes it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
         with suppress(OSError), connection:
             connection.settimeout(20)
-            talking = context.wrap_socket(connection, server_side=True) if context else connection
-            with talking:
-                server.heard.append(head(talking))
-                speak(talking)
+            talk(connection)
+            # Closing with something unread would take back what was sent.
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
 
     def listen() -> None:
         listening.settimeout(0.05)
         while not over.is_set():
             with suppress(TimeoutError):
                 connection, _ = listening.accept()
-                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     thread = threading.Thread(target=listen)
     thread.start()
     try:
-        yield server
+        yield listening.getsockname()[1]
     finally:
         over.set()
         thread.join()
