@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -42,6 +43,20 @@ class _Tally:
     used: list[UsedChunk] = field(default_factory=list)
     failures: list[SeriesFailure] = field(default_factory=list)
     ready_at_ms: int | None = None
+    first_ready_at_ms: int | None = None
+    short_series: int = 0
+
+    def note_short(self, series: pa.Table) -> None:
+        """Series whose newest slot lacks history, and when the first and the last have enough."""
+        ready = series.column("ready_at")
+        lacking = pc.greater(series.column("insufficient_history"), 0)
+        silent = pc.equal(series.column("judged"), 0)
+        short = pc.and_(lacking, pc.or_(silent, pc.is_valid(ready)))
+        self.short_series += pc.sum(pc.cast(short, pa.int64())).as_py() or 0
+        first, last = pc.min_max(ready).as_py().values()
+        if first is not None:
+            self.first_ready_at_ms = min(first, self.first_ready_at_ms or first)
+            self.ready_at_ms = max(last, self.ready_at_ms or last)
 
     def fail(self, failures: Iterator[SeriesFailure]) -> None:
         while len(self.failures) < MAX_FAILURES:
@@ -91,6 +106,8 @@ class Comparison:
             error=error,
             changes=name,
             duplicates=self.plan.duplicates,
+            short_series=tally.short_series,
+            first_ready_at_ms=tally.first_ready_at_ms,
         )
 
     def _chunk(self, chunk: Chunk, changes: BinaryIO) -> None:
@@ -132,9 +149,7 @@ class Comparison:
         for key in CHUNK_COUNTS:
             self.tally.counts[key] += record.counts[key]
         series = pq.read_table(commit.path(self.context.objects, record.series))
-        ready = pc.max(series.column("ready_at")).as_py()
-        if ready is not None:
-            self.tally.ready_at_ms = max(ready, self.tally.ready_at_ms or ready)
+        self.tally.note_short(series)
         failed = series.filter(pc.is_valid(series.column("error")))
         self.tally.fail(
             self._failures(failed.column("number").to_pylist(), failed.column("error").to_pylist())

@@ -120,6 +120,8 @@ def _finish(context: StepContext, request: RunRequest, commit: Commit) -> Report
         changes=published.changes,
         results=f"{run_root(request.run)}/detect/" if published.chunks else None,
         duplicates=published.duplicates,
+        short_series=published.short_series,
+        first_ready_at_ms=published.first_ready_at_ms,
     )
     committed = context.attempt(request.run, "report").commit(REPORT, report).read(Report)
     logger.info("run %s: %s, %s", request.run, committed.outcome, dict(committed.counts))

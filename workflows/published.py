@@ -1,7 +1,7 @@
 """What publish commits: which chunks it used, what it counted, and where its writes lie."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.index import Anomaly, AnomalyWrite
 from storage.objects import Objects
 from storage.series_key import SeriesKey
 from workflows.chunk import KEYS_SCHEMA, Plan
+from workflows.codec import LEFT_OUT
 from workflows.commits import Commit
 from workflows.inputs import blocks
 from workflows.reconcile import JudgedSeries, Verdicts
@@ -51,6 +53,8 @@ class Published:
     pointer: str = ""
     changes: str | None = None
     duplicates: int = 0
+    short_series: int = field(default=0, metadata=LEFT_OUT)
+    first_ready_at_ms: int | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,13 @@ class PlannedKeys:
     def id_of(self, numbers: npt.NDArray[Any]) -> dict[int, str]:
         """Series ids by number."""
         return dict(zip(numbers.tolist(), self.ids(numbers).to_pylist(), strict=True))
+
+    def chunks_of(self, ids: Collection[str]) -> list[tuple[int, int]]:
+        """Number and chunk of those series that are in the plan, by number."""
+        wanted = pa.array(list(ids), pa.string())
+        found = self._table.filter(pc.is_in(self._table.column("series"), value_set=wanted))
+        numbers, chunks = (found.column(name).to_pylist() for name in ("number", "chunk"))
+        return list(zip(numbers, chunks, strict=True))
 
     def series(self, numbers: Iterable[int]) -> list[PlannedSeries]:
         """Series of numbers, in their order."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from storage.objects import Objects
+from workflows.codec import LEFT_OUT
 from workflows.commits import PUBLISH, read_commit, run_root
 from workflows.errors import CommitError
 
@@ -58,6 +59,9 @@ class Report:
     changes: str | None = None  # object name
     results: str | None = None  # object name prefix of the per-point results of this run
     duplicates: int = 0  # rows of an external table that lost to another row
+    # Series that could not be judged because they begin too late, and when the first one can be.
+    short_series: int = field(default=0, metadata=LEFT_OUT)
+    first_ready_at_ms: int | None = field(default=None, metadata=LEFT_OUT)
 
 
 ChangeKind = Literal["new", "changed", "withdrawn"]

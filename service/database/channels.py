@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from service.database import tables
+from service.database.ledger import forget_channel
 from service.errors import ConflictError
 
 _T = tables.channels
@@ -67,5 +68,6 @@ def update_channel(tx: Connection, name: str, **values: Any) -> bool:
 
 
 def delete_channel(tx: Connection, name: str, now_ms: int) -> bool:
-    """Forget the secret and speak no more; what was delivered stays listed."""
+    """Forget the secret and what it was told, and speak no more; deliveries stay listed."""
+    forget_channel(tx, name)
     return update_channel(tx, name, deleted_ms=now_ms, secret="")

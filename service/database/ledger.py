@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, exists, insert, or_, select
 
 from service.database import tables
 
@@ -18,7 +18,7 @@ class Said:
     channel: str
     anomaly: str
     transition: int
-    status: str  # found | withdrawn | ended (of the episode, told at its last anomaly)
+    status: str  # found | withdrawn | ended (its transition is the found one's, negative)
     source: str
     rule: str
     series: str
@@ -57,19 +57,35 @@ def said_of_series(
     return found
 
 
-def said_since(tx: Connection, channel: str, source: str, rule: str, since_ms: int) -> list[Said]:
-    """What the channel was told by a rule about times from ``since_ms`` on."""
+def series_found(tx: Connection, channel: str, source: str, rule: str, since_ms: int) -> set[str]:
+    """Series with an anomaly from ``since_ms`` on that was told, and no later word on it."""
+    later = _T.alias()
+    answered = exists().where(
+        later.c.channel == _T.c.channel,
+        later.c.anomaly == _T.c.anomaly,
+        or_(
+            later.c.transition > _T.c.transition,
+            later.c.transition == -_T.c.transition,
+        ),
+    )
     query = (
-        select(_T)
+        select(_T.c.series)
         .where(
             _T.c.channel == channel,
             _T.c.source == source,
             _T.c.rule == rule,
             _T.c.ts_ms >= since_ms,
+            _T.c.status == "found",
+            ~answered,
         )
-        .order_by(_T.c.series, _T.c.ts_ms, _T.c.anomaly, _T.c.transition)
+        .distinct()
     )
-    return [Said(**row._asdict()) for row in tx.execute(query)]
+    return set(tx.execute(query).scalars())
+
+
+def forget_channel(tx: Connection, channel: str) -> int:
+    """Remove what was said to a channel: made again, it may be somebody else."""
+    return tx.execute(delete(_T).where(_T.c.channel == channel)).rowcount
 
 
 def forget_said(tx: Connection, before_ms: int) -> int:

@@ -1,33 +1,32 @@
 """When an episode that was told is over: the run's last verdict of its series is normal again."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
+import numpy as np
 from sqlalchemy import Connection
 
 from service.clock import DAY_MS
-from service.database.ledger import Said, said_since
+from service.database.ledger import Said, series_found
 from service.database.runs import Run
 from service.notifications.events import NotifyRules, rank
-from service.notifications.policy import EpisodeKey, Told
+from service.notifications.policy import Told, standing
 from storage.objects import Objects
 from workflows.chunk import read_chunk, read_plan
-from workflows.published import PlannedKeys, PlannedSeries
+from workflows.published import Piece, PlannedKeys, PlannedSeries, pieces
 from workflows.reconcile import NORMAL
 from workflows.report import Change
 
 # An episode that began this long before the range and was not over yet is left to people.
-_REACH_MS = 28 * DAY_MS
-_COLUMNS = ["number", "ts", "value", "expected", "lower", "upper", "is_anomaly", "reason"]
+REACH_MS = 28 * DAY_MS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LastVerdict:
-    """The newest judged point of a series in a run."""
+    """The newest judged point of a series in a run; ``number`` is the series' in the plan."""
 
-    series: PlannedSeries
+    number: int
     ts_ms: int
     is_anomaly: bool
     value: float | None
@@ -36,124 +35,146 @@ class LastVerdict:
     upper: float | None
 
 
+class LastVerdicts:
+    """By series id. What series are called is looked up only for those that are shown."""
+
+    def __init__(
+        self, verdicts: Mapping[str, LastVerdict] | None = None, keys: PlannedKeys | None = None
+    ) -> None:
+        self._verdicts = verdicts or {}
+        self._keys = keys
+
+    def get(self, series: str) -> LastVerdict | None:
+        """Of one series, if the run judged it."""
+        return self._verdicts.get(series)
+
+    def normal(self) -> list[str]:
+        """Series whose newest judged point is normal."""
+        return sorted(id_ for id_, verdict in self._verdicts.items() if not verdict.is_anomaly)
+
+    def unusual_since(self, series: str, ts_ms: int) -> int | None:
+        """The time of the newest judged point, if it is unusual and later than ``ts_ms``."""
+        found = self._verdicts.get(series)
+        return found.ts_ms if found and found.is_anomaly and found.ts_ms > ts_ms else None
+
+    def named(self, verdicts: Iterable[LastVerdict]) -> list[PlannedSeries]:
+        """Metric and labels of the verdicts' series."""
+        numbers = [verdict.number for verdict in verdicts]
+        return self._keys.series(numbers) if self._keys is not None else []
+
+
 def series_told(tx: Connection, run: Run, start_ms: int) -> set[str]:
     """Series of which a channel of the run was told something that may be over."""
-    rules = NotifyRules.of(run.notify)
-    if run.rule is None or rules.repeat != "episode":
+    if run.rule is None:
         return set()
-    return {
-        one.series
-        for channel in rules.channels
-        for found in standing(said_of(tx, run, channel, start_ms)).values()
-        for one in found
-    }
+    found: set[str] = set()
+    for channel in NotifyRules.of(run.notify).channels:
+        found |= series_found(tx, channel, run.source, run.rule, start_ms - REACH_MS)
+    return found
 
 
-def said_of(tx: Connection, run: Run, channel: str, start_ms: int) -> list[Said]:
-    """What the channel was told by the run's rule in and shortly before its range."""
-    return said_since(tx, channel, run.source, run.rule or "", start_ms - _REACH_MS)
+@dataclass(frozen=True)
+class Ended:
+    """Episodes of one series that are over: what is shown, and what had been told of them."""
 
+    verdict: LastVerdict
+    told: tuple[Said, ...]
 
-def standing(said: Iterable[Said]) -> dict[EpisodeKey, list[Said]]:
-    """What was told of each episode that was neither taken back nor told to be over."""
-    last: dict[str, Said] = {}
-    over: set[str] = set()
-    over_episodes: set[EpisodeKey] = set()
-    for one in said:
-        if one.status == "ended":
-            over.add(one.anomaly)
-            over_episodes.add((one.series, one.episode_ms))
-        elif one.anomaly not in last or last[one.anomaly].transition < one.transition:
-            last[one.anomaly] = one
-    episodes: dict[EpisodeKey, list[Said]] = {}
-    for one in last.values():
-        key = (one.series, one.episode_ms)
-        if one.status == "found" and one.anomaly not in over and key not in over_episodes:
-            episodes.setdefault(key, []).append(one)
-    return episodes
+    @property
+    def starts(self) -> list[int]:
+        """When they began, in order."""
+        return sorted({one.episode_ms for one in self.told})
+
+    def severity_of(self, episode_ms: int) -> str:
+        """The worst that was told of one of them."""
+        told = (one.severity for one in self.told if one.episode_ms == episode_ms)
+        return max(told, key=rank)
 
 
 def ended_episodes(
-    said: Iterable[Said], changes: Iterable[Change], last: Mapping[str, LastVerdict]
-) -> list[Told]:
-    """Episodes that this run has seen the end of."""
-    withdrawn = {change.anomaly for change in changes if change.kind == "withdrawn"}
-    rows = []
-    for (series, start_ms), told in standing(said).items():
-        kept = [one for one in told if one.anomaly not in withdrawn]
+    said: Iterable[Said], last: LastVerdicts, start_ms: int, run: str
+) -> list[Ended]:
+    """What is over by the run's last verdicts; not what only this run tells."""
+    found = []
+    for series, told in standing(said).items():
         verdict = last.get(series)
-        if not kept or verdict is None or verdict.is_anomaly:
+        if verdict is None or verdict.is_anomaly:
             continue
-        newest = max(kept, key=lambda one: one.ts_ms)
-        if verdict.ts_ms > newest.ts_ms:
-            worst = max(kept, key=lambda one: rank(one.severity)).severity
-            rows.append(Told("ended", _shown(verdict, newest.anomaly, start_ms, worst), ()))
-    return rows
+        over = tuple(
+            one
+            for one in told
+            if one.run != run and start_ms - REACH_MS <= one.ts_ms < verdict.ts_ms
+        )
+        if over:
+            found.append(Ended(verdict, over))
+    return found
 
 
-def _shown(verdict: LastVerdict, anomaly: str, episode_ms: int, severity: str) -> Change:
-    return Change(
+def ended_rows(ended: Sequence[Ended], last: LastVerdicts) -> list[Told]:
+    """Rows of a message: each series' newest point."""
+    named = last.named(one.verdict for one in ended)
+    return [_row(one, series) for one, series in zip(ended, named, strict=True)]
+
+
+def _row(ended: Ended, named: PlannedSeries) -> Told:
+    verdict = ended.verdict
+    change = Change(
         kind="changed",
-        anomaly=anomaly,
+        anomaly=max(ended.told, key=lambda one: one.ts_ms).anomaly,
         transition=0,  # no transition of the anomaly: it still stands
         cause=None,
-        series=verdict.series.id,
-        metric=verdict.series.metric,
-        labels=verdict.series.labels,
+        series=named.id,
+        metric=named.metric,
+        labels=named.labels,
         ts_ms=verdict.ts_ms,
         value=verdict.value,
         expected=verdict.expected,
         lower=verdict.lower,
         upper=verdict.upper,
         score=None,
-        severity=severity,
+        severity=max((one.severity for one in ended.told), key=rank),
         direction="none",
         reason="ok",
-        episode_start_ms=episode_ms,
+        episode_start_ms=ended.starts[0],
     )
+    return Told("ended", change)
 
 
-def last_verdicts(objects: Objects, run: str, series: Collection[str]) -> dict[str, LastVerdict]:
+def last_verdicts(objects: Objects, run: str, series: Collection[str]) -> LastVerdicts:
     """The newest judged point of some series of a run, from its chunks."""
     found = read_plan(objects, run)
     if not series or found is None:
-        return {}
+        return LastVerdicts()
     keys = PlannedKeys(objects, *found)
-    wanted = [one for one in keys.series(range(len(keys))) if one.id in series]
-    by_chunk: dict[int, dict[int, PlannedSeries]] = {}
-    for one in wanted:
-        by_chunk.setdefault(one.chunk, {})[one.number] = one
-    verdicts: dict[str, LastVerdict] = {}
-    for chunk, planned in by_chunk.items():
-        verdicts.update(_of_chunk(objects, run, chunk, planned))
-    return verdicts
+    by_chunk: dict[int, list[int]] = {}
+    for number, chunk in keys.chunks_of(series):
+        by_chunk.setdefault(chunk, []).append(number)
+    newest: dict[int, LastVerdict] = {}
+    for chunk, numbers in by_chunk.items():
+        committed = read_chunk(objects, run, chunk)
+        if committed is None:
+            continue
+        record, commit = committed
+        for piece in pieces(commit.path(objects, record.results)):
+            newest.update(_newest(piece, numbers))
+    ids = keys.id_of(np.array(sorted(newest), dtype=np.int64))
+    return LastVerdicts({ids[number]: verdict for number, verdict in newest.items()}, keys)
 
 
-def _of_chunk(
-    objects: Objects, run: str, chunk: int, planned: Mapping[int, PlannedSeries]
-) -> dict[str, LastVerdict]:
-    found = read_chunk(objects, run, chunk)
-    if found is None:
-        return {}
-    record, commit = found
-    table = pq.read_table(
-        commit.path(objects, record.results),
-        columns=_COLUMNS,
-        filters=[("number", "in", list(planned)), ("reason", "in", [int(r) for r in NORMAL])],
-    )
-    newest: dict[str, LastVerdict] = {}
-    for row in table.to_pylist():
-        series = planned[row["number"]]
-        before = newest.get(series.id)
-        if before is None or before.ts_ms < row["ts"]:
-            newest[series.id] = LastVerdict(
-                series,
-                row["ts"],
-                row["is_anomaly"],
-                *(_finite(row[name]) for name in ("value", "expected", "lower", "upper")),
-            )
-    return newest
+def _newest(piece: Piece, numbers: list[int]) -> Iterable[tuple[int, LastVerdict]]:
+    """Of whole series, sorted by number and time."""
+    rows = piece.verdicts
+    judged = np.isin(rows.number, numbers) & np.isin(rows.reason, [int(r) for r in NORMAL])
+    wanted = np.flatnonzero(judged)
+    of_wanted = rows.number[wanted]
+    for row in wanted[np.flatnonzero(np.diff(of_wanted, append=-1))].tolist():
+        number = int(rows.number[row])
+        values = (_finite(getattr(rows, name)[row]) for name in _SHOWN)
+        yield number, LastVerdict(number, int(rows.ts[row]), bool(rows.is_anomaly[row]), *values)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+_SHOWN = ("value", "expected", "lower", "upper")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,68 +1,70 @@
-"""The body of a message, fixed when it is queued: ``lupus.<event>.v1``."""
+"""The body of a message, fixed when it is queued: ``lupus.<event>.v1``.
+
+Numbers are for machines; ``title``, ``text``, ``sentences``, ``closing``, ``footer`` and the texts
+of rows are for people, the same words in every kind of channel.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
-from service.database.runs import Run
-from service.notifications.events import rank
-from service.notifications.policy import Told, Withdrawing
-from service.notifications.wording import (
-    change_percent,
-    date_text,
-    days_since,
-    local,
-    metric_facts,
-    number_text,
-    severity_word,
+from service.notifications import sentences
+from service.notifications.digest import MOST_ROWS, Digest
+from service.notifications.not_judged import not_judged
+from service.notifications.policy import Told
+from service.notifications.rows import (
+    Subject,
+    anomaly_row,
+    ended_text,
+    nth_day,
+    withdrawn_text,
+    worse_text,
 )
-from storage.series_key import SeriesKey
-from storage.source import SourceSpec
-from workflows.report import Change, Report
-from workflows.request import RunRequest
+from service.notifications.wording import clipped, local, range_text
+from workflows.report import Report
 
-MOST_ROWS = 10
+MOST_BYTES = 64 * 1024
+# Rows and episodes, fewer and fewer until the body fits.
+_SIZES = ((10, 200), (10, 100), (10, 50), (10, 20), (5, 10), (2, 5), (1, 1), (0, 0))
+_MOST_LINKS = 10
+_MOST_METRICS = 20
+_LINK_LENGTH = 1_000
+_ERROR_LENGTH = 2_000
+_SHORT = 300
+
+Data = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The run that a message is about, and how its source presents itself."""
+class Size(NamedTuple):
+    """How much of what there is a message holds."""
 
-    run: Run
-    request: RunRequest
-    source_body: Mapping[str, Any]
-    public_url: str = ""
-
-    @property
-    def source(self) -> SourceSpec:
-        """The source as the run saw it."""
-        return self.request.source
-
-    @property
-    def source_name(self) -> str:
-        """The source's display name."""
-        return str(self.source_body.get("display_name") or self.run.source)
-
-    def link(self, path: str) -> str | None:
-        """An address below the public URL, if the service has one."""
-        return f"{self.public_url.rstrip('/')}{path}" if self.public_url else None
+    rows: int
+    episodes: int
 
 
 def envelope(
-    event: str, message_id: str, counter: int, now_ms: int, data: Mapping[str, Any]
+    event: str, message_id: str, counter: int, now_ms: int, build: Callable[[Size], Data]
 ) -> str:
-    """The whole body as JSON text."""
-    content = {
+    """The whole body as JSON text, with as many rows as fit into it."""
+    text = ""
+    for size in _SIZES:
+        content = content_of(event, message_id, counter, now_ms, build(Size(*size)))
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        if len(text.encode()) <= MOST_BYTES:
+            break
+    return text
+
+
+def content_of(event: str, message_id: str, counter: int, now_ms: int, data: Data) -> Data:
+    """The whole body."""
+    return {
         "type": f"lupus.{event}.v1",
         "id": message_id,
         "timestamp": rfc3339(now_ms),
         "counter": counter,
         "data": data,
     }
-    return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 def rfc3339(time_ms: int) -> str:
@@ -72,158 +74,155 @@ def rfc3339(time_ms: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def about(subject: Subject, report: Report | None) -> dict[str, Any]:
+def about(subject: Subject, report: Report | None) -> Data:
     """What every message says: whose run, of what, how it went, where to look."""
-    run, request, body = subject.run, subject.request, subject.source_body
-    links = {
-        "run": subject.link(f"/v1/detections/{run.id}"),
-        "anomalies": subject.link(f"/v1/anomalies?run={run.id}"),
-        **{str(name): str(url) for name, url in dict(body.get("links") or {}).items()},
+    run, request, timezone = subject.run, subject.request, subject.timezone
+    owner = {
+        name: clipped(str(text), _SHORT)
+        for name, text in dict(subject.source_body.get("owner") or {}).items()
     }
-    said: dict[str, Any] = {
+    said: Data = {
         "source": {
             "name": run.source,
             "display_name": subject.source_name,
-            "timezone": subject.source.timezone,
-            "owner": dict(body.get("owner") or {}),
+            "timezone": timezone,
+            "owner": owner,
         },
+        "mention": owner.get("mention", ""),
         "rule": run.rule,
         "detector": run.detector,
         "run": run.id,
         "generation": run.generation,
-        "metrics": list(request.metrics),
+        "metrics": list(request.metrics[:_MOST_METRICS]),
+        "more_metrics": max(0, len(request.metrics) - _MOST_METRICS),
         "range": {
-            "start": local(request.start_ms, subject.source.timezone).isoformat(),
-            "end": local(request.end_ms, subject.source.timezone).isoformat(),
+            "start": local(request.start_ms, timezone).isoformat(),
+            "end": local(request.end_ms, timezone).isoformat(),
+            "text": range_text(request.start_ms, request.end_ms, timezone),
         },
-        "links": {name: url for name, url in links.items() if url},
+        "footer": sentences.footer(subject),
+        "links": _links(subject, report),
     }
     if report is not None:
         said["counts"] = dict(report.counts)
-        said["not_judged"] = _not_judged(report, subject)
+        said["not_judged"] = not_judged(report, timezone)
     return said
 
 
-def _not_judged(report: Report, subject: Subject) -> dict[str, Any]:
-    counts = report.counts
-    said: dict[str, Any] = {
-        name: counts.get(name, 0)
-        for name in ("no_data", "insufficient_history", "failed", "series_without_points")
+def _links(subject: Subject, report: Report | None) -> dict[str, str]:
+    run = subject.run.id
+    given = dict(subject.source_body.get("links") or {})
+    theirs = {
+        str(name): str(url)
+        for name, url in list(given.items())[:_MOST_LINKS]
+        if len(str(url)) <= _LINK_LENGTH
     }
-    if report.ready_at_ms is not None:
-        said["ready_at"] = local(report.ready_at_ms, subject.source.timezone).isoformat()
-    return said
+    ours = {
+        "report": None if report is None else subject.report_url,
+        "run": subject.link(f"/v1/detections/{run}"),
+        "anomalies": subject.link(f"/v1/anomalies?run={run}"),
+    }
+    return {**theirs, **{name: url for name, url in ours.items() if url}}
 
 
-def anomaly_data(subject: Subject, report: Report, told: Sequence[Told]) -> dict[str, Any]:
-    """Up to ten rows, worst first, and how many more there are."""
-    standing = [row for row in told if row.phase != "ended"]
-    worst = max((row.shown.severity for row in standing), key=rank, default="")
-    series = len({row.shown.series for row in standing or told})
-    metrics = sorted({row.shown.metric for row in standing or told})
-    names = [metric_facts(subject.source.metrics, metric)[0] for metric in metrics]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    word = severity_word(worst) if standing else "Back to normal"
-    title = f"{word}: {shown} of {subject.source_name}"
-    latest = max((row.shown for row in standing or told), key=lambda change: change.ts_ms)
-    step_ms = subject.source.steps_ms.get(latest.metric)
+def anomaly_data(
+    subject: Subject, report: Report, standing: Digest, over: Digest, size: Size
+) -> Data:
+    """What is unusual, worst first, then what is over; up to ten rows."""
+    rows = [_told_row(subject, told) for told in (*standing.top, *over.top)]
+    rows = rows[: size.rows]
+    more = standing.rows + over.rows - len(rows)
+    title = sentences.anomaly_title(subject, standing, over)
+    said = sentences.anomaly(subject, report, standing, over)
     return {
-        "severity": worst or None,
+        "severity": standing.worst or None,
         "title": title,
-        "text": f"{title}: {series} of {report.counts.get('series', 0)} series, "
-        f"{date_text(latest.ts_ms, subject.source.timezone, step_ms)}, rule {subject.run.rule}",
-        "series": {"told": series, "total": report.counts.get("series", 0)},
-        "rows": [
-            {"phase": row.phase, "points": len(row.covers), **anomaly_row(subject, row.shown)}
-            for row in told[:MOST_ROWS]
-        ],
-        "more_rows": max(0, len(told) - MOST_ROWS),
+        "text": f"{title}. {said[0]}",
+        "sentences": said,
+        "series": {
+            "told": (standing if standing.rows else over).series,
+            "total": report.counts.get("series", 0),
+        },
+        "rows": rows,
+        "more_rows": more,
+        "closing": sentences.closing(report, subject, len(rows), more),
+        **_episodes(subject, size, standing, over),
         **about(subject, report),
     }
 
 
-def anomaly_row(subject: Subject, change: Change) -> dict[str, Any]:
-    """One point: numbers for machines, texts for people."""
-    timezone = subject.source.timezone
-    name, pattern, unit = metric_facts(subject.source.metrics, change.metric)
-    row: dict[str, Any] = {
-        "anomaly": change.anomaly,
-        "metric": change.metric,
-        "display_name": name,
-        "labels": dict(change.labels),
-        "series": str(SeriesKey("", change.metric, tuple(sorted(change.labels.items())))),
-        "time": local(change.ts_ms, timezone).isoformat(),
-        "date": date_text(change.ts_ms, timezone, subject.source.steps_ms.get(change.metric)),
-        "severity": change.severity,
-        "direction": change.direction,
-        "reason": change.reason,
-        "value": change.value,
-        "expected": change.expected,
-        "lower": change.lower,
-        "upper": change.upper,
-        "score": change.score,
-        "change_percent": change_percent(change.value, change.expected),
-        "unit": unit,
-        "value_text": number_text(change.value, pattern),
-        "expected_text": _range_text(change, pattern),
-        "day": days_since(change.episode_start_ms, change.ts_ms, timezone),
-        "since": local(change.episode_start_ms, timezone).isoformat(),
-    }
-    link = subject.link(f"/v1/anomalies/{quote(change.anomaly)}")
-    return {**row, "link": link} if link else row
-
-
-def _range_text(change: Change, pattern: str) -> str:
-    low, high = change.lower, change.upper
-    if low is None and high is None:
-        return ""
-    if low is None:
-        return f"at most {number_text(high, pattern)}"
-    if high is None:
-        return f"at least {number_text(low, pattern)}"
-    return f"{number_text(low, pattern)} to {number_text(high, pattern)}"
-
-
-def withdrawn_data(subject: Subject, report: Report, what: Withdrawing) -> dict[str, Any]:
-    """What was told before and does not hold any more."""
-    told, by_rule = len(what.told), len(what.by_rule)
-    parts = []
-    if told:
-        parts.append(f"{told} because the data changed")
-    if by_rule:
-        parts.append(f"{by_rule} because the rule's parameters changed")
+def _episodes(subject: Subject, size: Size, *digests: Digest) -> Data:
+    episodes = [episode for digest in digests for episode in digest.episodes]
+    shown = episodes[: size.episodes]
     return {
-        "title": f"Withdrawn: {' and '.join(parts)}, {subject.source_name}",
-        "text": f"Anomalies of {subject.source_name} that were told before do not hold any more: "
-        f"{' and '.join(parts)}",
-        "rows": [anomaly_row(subject, change) for change in what.told[:MOST_ROWS]],
-        "more_rows": max(0, told - MOST_ROWS),
-        "withdrawn": {"data": told, "rule": by_rule},
+        "episodes": [episode.data(subject.timezone) for episode in shown],
+        "more_episodes": len(episodes) - len(shown) + sum(d.more_episodes for d in digests),
+    }
+
+
+def _told_row(subject: Subject, told: Told) -> Data:
+    if told.phase == "ended":
+        text = ended_text(subject, told.shown)
+    elif told.phase == "worse":
+        text = worse_text(subject, told.shown, told.before_ms)
+    else:
+        text = nth_day(subject, told.shown)
+    row = anomaly_row(subject, told.shown, told.phase, text)
+    return {**row, "points": len(told.covers)}
+
+
+def withdrawn_data(
+    subject: Subject, report: Report, taken_back: Digest, by_rule: int, size: Size
+) -> Data:
+    """What was told before and does not hold any more."""
+    rows = [
+        anomaly_row(
+            subject,
+            told.shown,
+            "withdrawn",
+            withdrawn_text(subject, told.shown, told.still_ms),
+        )
+        for told in taken_back.top[: size.rows]
+    ]
+    more = taken_back.rows - len(rows)
+    title = sentences.withdrawn_title(subject, taken_back.rows + by_rule)
+    said = sentences.withdrawn(taken_back.rows, by_rule)
+    return {
+        "title": title,
+        "text": f"{title}. {said[0]}",
+        "sentences": said,
+        "rows": rows,
+        "more_rows": more,
+        "withdrawn": {"data": taken_back.rows, "rule": by_rule},
+        "closing": sentences.closing(report, subject, len(rows), more),
+        **_episodes(subject, size, taken_back),
         **about(subject, report),
     }
 
 
-def plain_data(
-    subject: Subject, event: str, report: Report | None, error: str = ""
-) -> dict[str, Any]:
+def plain_data(subject: Subject, event: str, report: Report | None, error: str = "") -> Data:
     """Messages about the run itself."""
-    rule = f"{subject.run.rule or 'a detection'} of {subject.source_name}"
-    counts = {} if report is None else report.counts
-    absent = counts.get("series_without_points", 0)
-    total = counts.get("series", 0)
-    titles = {
-        "started": f"Started: {rule}",
-        "no_data": f"No data: {rule}, {absent} of {total} series have no points in the range"
-        if absent
-        else f"No data: {rule}, {counts.get('no_data', 0)} expected points are missing",
-        "succeeded": f"Succeeded: {rule}, {counts.get('anomalous', 0)} anomalous points",
-        "partial": f"Partial: {rule}, not everything could be judged",
-        "failed": f"Failed: {rule}",
+    error = clipped(error, _ERROR_LENGTH)
+    title, said = sentences.of_run(subject, event, report, error)
+    data: Data = {
+        "title": title,
+        "text": f"{title}. {said[0]}" if said else title,
+        "sentences": said,
+        "closing": [],
     }
-    title = titles[event]
-    data: dict[str, Any] = {"title": title, "text": f"{title}: {error}" if error else title}
     if error:
         data["error"] = error
     if report is not None and report.failures:
-        data["failures"] = [vars(failure) for failure in report.failures[:MOST_ROWS]]
+        data["failures"] = _failures(report)
     return {**data, **about(subject, report)}
+
+
+def _failures(report: Report) -> Sequence[Mapping[str, str]]:
+    return [
+        {
+            "series": failure.series,
+            "name": clipped(failure.name, _SHORT),
+            "error": clipped(failure.error, _SHORT),
+        }
+        for failure in report.failures[:MOST_ROWS]
+    ]

@@ -27,6 +27,11 @@ def next_counter(tx: Connection, channel: str, source: str, rule: str | None) ->
     return next_value(tx, f"messages:{channel}:{source}/{rule or ''}")
 
 
+def was_queued(tx: Connection, run: str, channel: str, event: str) -> bool:
+    """Whether the run has a message for the channel."""
+    return get_delivery(tx, message_id(run, channel, event)) is not None
+
+
 def queue_delivery(tx: Connection, delivery: Delivery, now_ms: int) -> bool:
     """Put a message into the outbox; False when this run said it to this channel before."""
     if get_delivery(tx, delivery.id) is not None:

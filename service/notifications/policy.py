@@ -1,7 +1,8 @@
 """What of a run's changes is worth telling one channel: quiet by default.
 
 Pure: changes and what was said before go in, what is told and what is held back (and why) comes
-out. Ages are measured at acceptance, so a retry decides the same.
+out. Changes come in batches of whole series. Ages are measured at acceptance, so a retry decides
+the same.
 """
 
 from collections import Counter
@@ -11,10 +12,10 @@ from typing import Literal
 
 from service.database.ledger import Said
 from service.notifications.events import NotifyRules, rank
+from service.notifications.reasons import Reason
 from workflows.report import Change
 
-Phase = Literal["started", "worse", "new", "ended"]
-EpisodeKey = tuple[str, int]  # series, start
+Phase = Literal["started", "worse", "new", "ended", "withdrawn"]
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,17 @@ class Told:
 
     phase: Phase
     shown: Change  # the worst, then the latest
-    covers: tuple[Change, ...]
+    covers: tuple[Change, ...] = ()
+    before_ms: int | None = None  # when less was told of what is worse now
+    still_ms: int | None = None  # the newest point of what was withdrawn, if it is unusual, too
 
 
 @dataclass(frozen=True)
 class Telling:
-    """What is told, worst first, and how many changes are held back by reason."""
+    """What is told, and how many changes are held back by reason."""
 
     told: tuple[Told, ...] = ()
-    held: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def covered(self) -> list[Change]:
-        """Every change that the message speaks of."""
-        return [change for row in self.told for change in row.covers]
+    held: Mapping[Reason, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,27 +46,36 @@ class Withdrawing:
 
     told: tuple[Change, ...] = ()
     by_rule: tuple[Change, ...] = ()
-    held: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[Reason, int] = field(default_factory=dict)
+
+
+def standing(said: Iterable[Said]) -> dict[str, list[Said]]:
+    """By series, the last that was told of each anomaly, if not taken back or told to be over."""
+    last: dict[str, Said] = {}
+    over: set[tuple[str, int]] = set()
+    for one in said:
+        if one.status == "ended":
+            over.add((one.anomaly, -one.transition))
+        elif one.anomaly not in last or last[one.anomaly].transition < one.transition:
+            last[one.anomaly] = one
+    series: dict[str, list[Said]] = {}
+    for one in last.values():
+        if one.status == "found" and (one.anomaly, one.transition) not in over:
+            series.setdefault(one.series, []).append(one)
+    return series
 
 
 class Memory:
-    """What one channel was told by one rule."""
+    """What one channel was told by one rule of some series."""
 
     def __init__(self, said: Iterable[Said]) -> None:
-        self._transitions: set[tuple[str, int]] = set()
+        entries = list(said)
+        self._transitions = {(one.anomaly, one.transition) for one in entries}
+        self._series = standing(entries)
         self._last: dict[str, Said] = {}
-        for one in said:
-            if one.status == "ended":
-                continue
-            self._transitions.add((one.anomaly, one.transition))
-            before = self._last.get(one.anomaly)
-            if before is None or before.transition < one.transition:
+        for one in sorted(entries, key=lambda one: one.transition):
+            if one.status != "ended":
                 self._last[one.anomaly] = one
-        self._episodes: dict[EpisodeKey, int] = {}
-        for one in self._last.values():
-            if one.status == "found":
-                key = (one.series, one.episode_ms)
-                self._episodes[key] = max(rank(one.severity), self._episodes.get(key, -1))
 
     def knows(self, change: Change) -> bool:
         """Whether this transition was told."""
@@ -79,9 +86,21 @@ class Memory:
         last = self._last.get(anomaly)
         return last is not None and last.status == "found"
 
-    def severity_of(self, episode: EpisodeKey) -> int:
-        """Rank of the worst that was told of an episode and stands; -1 for nothing."""
-        return self._episodes.get(episode, -1)
+    def told_of(self, series: str, episode_ms: int, until_ms: int) -> list[Said]:
+        """What was told of an episode and stands.
+
+        An episode that has lost its first day since is known by the days that were told of it.
+        """
+        return [
+            one
+            for one in self._series.get(series, ())
+            if one.episode_ms == episode_ms or episode_ms <= one.ts_ms <= until_ms
+        ]
+
+    def worst_of(self, series: str, episode_ms: int, until_ms: int) -> Said | None:
+        """The worst of that, and of several the one told last."""
+        told = self.told_of(series, episode_ms, until_ms)
+        return max(told, key=lambda one: (rank(one.severity), one.said_ms), default=None)
 
 
 def tell_anomalies(
@@ -92,62 +111,62 @@ def tell_anomalies(
     steps_ms: Mapping[str, int],
 ) -> Telling:
     """The anomaly message for one channel."""
-    held: Counter[str] = Counter()
+    held: Counter[Reason] = Counter()
     fresh: list[Change] = []
     for change in changes:
         if change.kind == "withdrawn":
             continue
         reason = _held_back(rules, change, memory, accepted_ms, steps_ms.get(change.metric))
-        if reason:
-            held[reason] += 1
-        else:
+        if reason is None:
             fresh.append(change)
+        else:
+            held[reason] += 1
     if rules.repeat == "always":
         rows = [Told("new", change, (change,)) for change in fresh]
     else:
         rows = _episodes(fresh, memory, held)
-    rows.sort(key=lambda row: _badness(row.shown), reverse=True)
+    rows.sort(key=lambda row: badness(row.shown), reverse=True)
     return Telling(tuple(rows), dict(held))
 
 
 def _held_back(
     rules: NotifyRules, change: Change, memory: Memory, accepted_ms: int, step_ms: int | None
-) -> str:
+) -> Reason | None:
     if rank(change.severity) < rank(rules.min_severity):
         return "below_min_severity"
     if change.ts_ms < rules.oldest_ms(accepted_ms, step_ms):
         return "older_than_max_age"
     if change.cause == "rule":
         return "rule_changed"
-    if memory.knows(change):
-        return "told_before"
-    return ""
+    return "told_before" if memory.knows(change) else None
 
 
-def _episodes(fresh: list[Change], memory: Memory, held: Counter[str]) -> list[Told]:
-    by_episode: dict[EpisodeKey, list[Change]] = {}
+def _episodes(fresh: list[Change], memory: Memory, held: Counter[Reason]) -> list[Told]:
+    by_episode: dict[tuple[str, int], list[Change]] = {}
     for change in fresh:
         by_episode.setdefault((change.series, change.episode_start_ms), []).append(change)
     rows = []
-    for episode, points in by_episode.items():
-        known = memory.severity_of(episode)
-        worse = [point for point in points if rank(point.severity) > known]
-        held["episode_told"] += len(points) - len(worse)
+    for (series, start_ms), points in by_episode.items():
+        known = memory.worst_of(series, start_ms, max(point.ts_ms for point in points))
+        least = -1 if known is None else rank(known.severity)
+        worse = tuple(point for point in points if rank(point.severity) > least)
+        if len(worse) < len(points):
+            held["episode_told"] += len(points) - len(worse)
         if worse:
-            phase: Phase = "started" if known < 0 else "worse"
-            rows.append(Told(phase, max(worse, key=_badness), tuple(worse)))
-    if not held["episode_told"]:
-        del held["episode_told"]
+            worst = max(worse, key=badness)
+            before_ms = None if known is None else known.said_ms
+            rows.append(Told("started" if known is None else "worse", worst, worse, before_ms))
     return rows
 
 
-def _badness(change: Change) -> tuple[int, float, int]:
+def badness(change: Change) -> tuple[int, float, int]:
+    """Orders what is shown: severity, then score, then time."""
     return rank(change.severity), change.score or 0.0, change.ts_ms
 
 
 def tell_withdrawals(changes: Sequence[Change], memory: Memory) -> Withdrawing:
     """Only what was told is taken back."""
-    held: Counter[str] = Counter()
+    held: Counter[Reason] = Counter()
     told: list[Change] = []
     by_rule: list[Change] = []
     for change in changes:
@@ -163,5 +182,4 @@ def tell_withdrawals(changes: Sequence[Change], memory: Memory) -> Withdrawing:
             by_rule.append(change)
         else:
             held["baseline_changed"] += 1
-    told.sort(key=_badness, reverse=True)
     return Withdrawing(tuple(told), tuple(by_rule), dict(held))

@@ -1,30 +1,39 @@
-"""Puts what a run has to say into the outbox, in the transaction that ends (or starts) the run."""
+"""Puts what a run has to say into the outbox, in the transaction that ends (or starts) the run.
 
-from collections.abc import Iterator, Mapping, Sequence
+Changes are heard in batches of whole series, so a run with a hundred thousand of them takes no
+more memory than one batch and what the message shows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
 
-from service.database.channels import get_channel
 from service.database.deliveries import Delivery
-from service.database.ledger import Said, record_said, said_of_series
 from service.database.runs import Run
 from service.database.sources import get_source
-from service.notifications.endings import LastVerdict, ended_episodes, said_of
+from service.notifications.endings import LastVerdicts
 from service.notifications.events import NotifyRules
+from service.notifications.heard import Heard, Teller
 from service.notifications.message import (
-    Subject,
+    Data,
+    Size,
     anomaly_data,
     envelope,
     plain_data,
     withdrawn_data,
 )
-from service.notifications.outbox import message_id, next_counter, queue_delivery
-from service.notifications.policy import Memory, Told, tell_anomalies, tell_withdrawals
+from service.notifications.notes import Notes
+from service.notifications.outbox import message_id, next_counter, queue_delivery, was_queued
+from service.notifications.rows import Subject
+from service.report.link import ReportLinks
 from workflows.codec import from_plain
 from workflows.report import Change, Report
 from workflows.request import RunRequest
+
+_BATCH = 1_000  # changes at a time, in whole series
 
 
 @dataclass(frozen=True)
@@ -34,171 +43,131 @@ class Ending:
     outcome: str
     report: Report | None
     error: str = ""
-    last: Mapping[str, LastVerdict] = field(default_factory=dict)  # by series; see `endings`
+    last: LastVerdicts = field(default_factory=LastVerdicts)
 
 
-@dataclass(frozen=True)
-class _Message:
-    """One event for one channel; ``said`` are (change, status) for the ledger."""
-
-    event: str
-    data: Mapping[str, Any]
-    said: Sequence[tuple[Change, str]] = ()
-
-
-@dataclass
-class _Notes:
-    """What the run shows of one channel."""
-
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    held: list[dict[str, Any]] = field(default_factory=list)
-
-    def hold(self, event: str, why: str, count: int = 1) -> None:
-        self.held.append({"event": event, "why": why, "count": count})
-
-
-def speak_of_start(tx: Connection, public_url: str, run: Run, now_ms: int) -> None:
+def speak_of_start(tx: Connection, reports: ReportLinks, run: Run, now_ms: int) -> None:
     """The event started, to whoever wants it."""
-    rules = NotifyRules.of(run.notify)
-    subject = _subject(tx, public_url, run)
-    for channel in rules.channels:
-        speaker = _Speaker(tx, subject, rules, channel, now_ms)
-        speaker.say(_Message("started", plain_data(subject, "started", None)))
+    subject = _subject(tx, reports, run, now_ms)
+    for speaker in _speakers(tx, subject, run, now_ms):
+        speaker.say_of_run("started", None)
 
 
 def speak_of_end(
     tx: Connection,
-    public_url: str,
+    reports: ReportLinks,
     run: Run,
     ending: Ending,
-    changes: Sequence[Change],
+    changes: Iterable[Change],
     now_ms: int,
 ) -> dict[str, Any]:
     """Queue what each channel is told; returns what was sent and what was held back, and why."""
-    rules = NotifyRules.of(run.notify)
-    subject = _subject(tx, public_url, run)
-    notified = {}
-    for channel in rules.channels:
-        speaker = _Speaker(tx, subject, rules, channel, now_ms)
-        for message in speaker.messages(ending, changes):
-            speaker.say(message)
-        notified[channel] = vars(speaker.notes)
-    return notified
+    subject = _subject(tx, reports, run, now_ms)
+    speakers = _speakers(tx, subject, run, now_ms)
+    if ending.report is not None and run.rule and speakers:
+        for batch in batches(changes):
+            for speaker in speakers:
+                speaker.heard.batch(batch, ending.last)
+        for speaker in speakers:
+            speaker.heard.ends(ending.last)
+    return {speaker.teller.channel: speaker.conclude(ending) for speaker in speakers}
 
 
-def _subject(tx: Connection, public_url: str, run: Run) -> Subject:
+def batches(changes: Iterable[Change], at_least: int = _BATCH) -> Iterator[list[Change]]:
+    """Changes in whole series, some thousand at a time."""
+    batch: list[Change] = []
+    for _, of_series in groupby(changes, key=lambda change: change.series):
+        batch.extend(of_series)
+        if len(batch) >= at_least:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _subject(tx: Connection, reports: ReportLinks, run: Run, now_ms: int) -> Subject:
     source = get_source(tx, run.source, deleted=True)
-    body = {} if source is None else source.body
-    return Subject(run, from_plain(RunRequest, run.request), body, public_url)
+    return Subject(
+        run,
+        from_plain(RunRequest, run.request),
+        {} if source is None else source.body,
+        reports.public_url,
+        reports.of(run.id, now_ms),
+    )
 
 
-@dataclass
+def _speakers(tx: Connection, subject: Subject, run: Run, now_ms: int) -> list["_Speaker"]:
+    rules = NotifyRules.of(run.notify)
+    tellers = [Teller.of(tx, run, rules, channel, now_ms) for channel in rules.channels]
+    return [_Speaker(teller, subject, Heard(teller, subject.request)) for teller in tellers]
+
+
+@dataclass(frozen=True)
 class _Speaker:
     """Speaks to one channel about one run."""
 
-    tx: Connection
+    teller: Teller
     subject: Subject
-    rules: NotifyRules
-    channel: str
-    now_ms: int
-    notes: _Notes = field(default_factory=_Notes)
+    heard: Heard
 
-    def messages(self, ending: Ending, changes: Sequence[Change]) -> Iterator[_Message]:
+    @property
+    def notes(self) -> Notes:
+        return self.heard.notes
+
+    def conclude(self, ending: Ending) -> dict[str, Any]:
         """Every event that happened, with what is worth telling of it."""
+        if was_queued(self.teller.tx, self.subject.run.id, self.teller.channel, "started"):
+            self.notes.send("started", self._id("started"))
         report = ending.report
-        if report is not None and self.subject.run.rule:
-            yield from self._anomalies(report, changes, ending.last)
-        if report is not None and _lacks_data(report):
-            yield _Message("no_data", plain_data(self.subject, "no_data", report))
+        if report is not None:
+            self._say_of_anomalies(report)
+            if report.counts.get("series_without_points") or report.counts.get("no_data"):
+                self.say_of_run("no_data", report)
         if ending.outcome in ("succeeded", "partial", "failed"):
-            data = plain_data(self.subject, ending.outcome, report, ending.error)
-            yield _Message(ending.outcome, data)
+            self.say_of_run(ending.outcome, report, ending.error)
+        return self.notes.plain(self.teller.rules)
 
-    def _anomalies(
-        self, report: Report, changes: Sequence[Change], last: Mapping[str, LastVerdict]
-    ) -> Iterator[_Message]:
-        run, request = self.subject.run, self.subject.request
-        series = sorted({change.series for change in changes})
-        memory = Memory(said_of_series(self.tx, self.channel, run.source, run.rule or "", series))
-        telling = tell_anomalies(
-            self.rules, changes, memory, request.accepted_ms, request.source.steps_ms
-        )
-        withdrawing = tell_withdrawals(changes, memory)
-        for event, held in (("anomaly", telling.held), ("withdrawn", withdrawing.held)):
-            for why, count in held.items():
-                self.notes.hold(event, why, count)
-        over = self._over(changes, last)
-        if telling.told or over:
-            said = [(change, "found") for change in telling.covered]
-            said += [(row.shown, "ended") for row in over]
-            told = (*telling.told, *over)
-            yield _Message("anomaly", anomaly_data(self.subject, report, told), said)
-        taken_back = (*withdrawing.told, *withdrawing.by_rule)
-        if taken_back:
-            data = withdrawn_data(self.subject, report, withdrawing)
-            yield _Message("withdrawn", data, [(change, "withdrawn") for change in taken_back])
+    def _say_of_anomalies(self, report: Report) -> None:
+        standing, over = self.heard.standing, self.heard.over
+        taken_back, by_rule = self.heard.taken_back, self.heard.by_rule
+        counts = self.heard.told
+        if standing.rows or over.rows:
+            self._queue(
+                "anomaly", lambda size: anomaly_data(self.subject, report, standing, over, size)
+            )
+            self.notes.send("anomaly", self._id("anomaly"), counts["found"], over.rows)
+        if taken_back.rows or by_rule:
+            self._queue(
+                "withdrawn",
+                lambda size: withdrawn_data(self.subject, report, taken_back, by_rule, size),
+            )
+            self.notes.send("withdrawn", self._id("withdrawn"), counts["withdrawn"])
 
-    def _over(self, changes: Sequence[Change], last: Mapping[str, LastVerdict]) -> list[Told]:
-        if self.rules.repeat != "episode" or not last:
-            return []
-        start_ms = self.subject.request.start_ms
-        return ended_episodes(
-            said_of(self.tx, self.subject.run, self.channel, start_ms), changes, last
-        )
-
-    def say(self, message: _Message) -> None:
-        """Into the outbox, if request and channel both name the event."""
-        why = self._silent(message.event)
-        if why:
-            self.notes.hold(message.event, why, max(1, len(message.said)))
+    def say_of_run(self, event: str, report: Report | None, error: str = "") -> None:
+        """A message about the run itself, if request and channel both name the event."""
+        why = self.teller.silent(event)
+        if why is not None:
+            self.notes.hold(event, why)
             return
-        run = self.subject.run
-        id_ = message_id(run.id, self.channel, message.event)
-        counter = next_counter(self.tx, self.channel, run.source, run.rule)
+        self._queue(event, lambda size: plain_data(self.subject, event, report, error))
+        self.notes.send(event, self._id(event))
+
+    def _id(self, event: str) -> str:
+        return message_id(self.subject.run.id, self.teller.channel, event)
+
+    def _queue(self, event: str, build: Callable[[Size], Data]) -> None:
+        tx, run, now_ms = self.teller.tx, self.subject.run, self.teller.now_ms
+        counter = next_counter(tx, self.teller.channel, run.source, run.rule)
         delivery = Delivery(
-            id=id_,
+            id=self._id(event),
             run=run.id,
             source=run.source,
-            channel=self.channel,
-            event=message.event,
+            channel=self.teller.channel,
+            event=event,
             counter=counter,
-            body=envelope(message.event, id_, counter, self.now_ms, message.data),
+            body=envelope(event, self._id(event), counter, now_ms, build),
             state="pending",
-            created_ms=self.now_ms,
-            next_try_ms=self.now_ms,
+            created_ms=now_ms,
+            next_try_ms=now_ms,
         )
-        if queue_delivery(self.tx, delivery, self.now_ms):
-            record_said(self.tx, (self._entry(id_, *one) for one in message.said))
-        self.notes.sent.append(
-            {"event": message.event, "delivery": id_, "count": max(1, len(message.said))}
-        )
-
-    def _silent(self, event: str) -> str:
-        if event not in self.rules.on:
-            return "not_asked_for"
-        channel = get_channel(self.tx, self.channel)
-        if channel is None:
-            return "channel_deleted"
-        return "" if event in channel.events else "channel_does_not_take_it"
-
-    def _entry(self, delivery: str, change: Change, status: str) -> Said:
-        run = self.subject.run
-        return Said(
-            channel=self.channel,
-            anomaly=change.anomaly,
-            transition=change.transition,
-            status=status,
-            source=run.source,
-            rule=run.rule or "",
-            series=change.series,
-            ts_ms=change.ts_ms,
-            episode_ms=change.episode_start_ms,
-            severity=change.severity,
-            delivery=delivery,
-            run=run.id,
-            said_ms=self.now_ms,
-        )
-
-
-def _lacks_data(report: Report) -> bool:
-    return bool(report.counts.get("series_without_points") or report.counts.get("no_data"))
+        queue_delivery(tx, delivery, now_ms)

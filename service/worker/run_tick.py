@@ -4,7 +4,9 @@ Truth is in the run's commits; the launcher only says whether somebody works at 
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -14,7 +16,7 @@ from service.database.ingests import states_of
 from service.database.queue import Job, finish, put_back
 from service.database.runs import Run, get_run, update_run
 from service.errors import DatabaseError
-from service.notifications.endings import LastVerdict, last_verdicts, series_told
+from service.notifications.endings import LastVerdicts, last_verdicts, series_told
 from service.notifications.speak import Ending, speak_of_end, speak_of_start
 from service.worker import short_history
 from service.worker.parts import WorkerParts
@@ -25,7 +27,7 @@ from workflows.context import write_request
 from workflows.errors import CancelledError, CommitError, WorkflowError
 from workflows.launcher import Launched
 from workflows.publish import publish_failure
-from workflows.report import Report, read_changes
+from workflows.report import Change, Report, read_changes
 from workflows.request import RunRequest
 from workflows.status import RunStatus, read_status, run_failures
 
@@ -129,7 +131,7 @@ class _RunTick:
             if not started:  # cancelled in the meantime
                 finish(tx, self.job)
                 return
-            speak_of_start(tx, self.parts.public_url, self.run, self.now_ms)
+            speak_of_start(tx, self.parts.reports, self.run, self.now_ms)
             self._hold(tx)
         waited_ms = max(0, self.now_ms - self.run.accepted_ms)
         measures.run_started(self.run.detector, waited_ms / 1000)
@@ -214,17 +216,15 @@ class _RunTick:
         if report is not None and not error:
             error = short_history.of_report(report, self._request.source.timezone)
         ending = Ending(outcome, report, error, self._last(report))
-        changes = []
+        changes: Iterator[Change] = iter(())
         if report is not None:
-            changes = list(read_changes(self.parts.stores.objects, report))
+            changes = _begun(read_changes(self.parts.stores.objects, report))
         with self.parts.database.write() as tx:
             current = get_run(tx, self.run.id, hold=True)
             if current is None or current.ended:  # cancelled while it waited
                 finish(tx, self.job)
                 return
-            notified = speak_of_end(
-                tx, self.parts.public_url, self.run, ending, changes, self.now_ms
-            )
+            notified = speak_of_end(tx, self.parts.reports, self.run, ending, changes, self.now_ms)
             update_run(
                 tx,
                 self.run.id,
@@ -241,10 +241,10 @@ class _RunTick:
         logger.info("run %s: %s", self.run.id, outcome)
         measure_end(self.parts.stores.objects, self.run, outcome, report, self.now_ms)
 
-    def _last(self, report: Report | None) -> dict[str, LastVerdict]:
+    def _last(self, report: Report | None) -> LastVerdicts:
         """Whether series of which people were told are normal again."""
         if report is None or report.results is None:
-            return {}
+            return LastVerdicts()
         with self.parts.database.read() as tx:
             series = series_told(tx, self.run, self._request.start_ms)
         return last_verdicts(self.parts.stores.objects, self.run.id, series)
@@ -269,3 +269,9 @@ class _RunTick:
         last = (self.run.progress or {}).get("message")
         why = f"; last: {last}" if last else ""
         return f"the run was not over {hours:g} hours after it was accepted{why}"
+
+
+def _begun(changes: Iterator[Change]) -> Iterator[Change]:
+    """With the first one read: the file is fetched now, not while the database is locked."""
+    first = next(changes, None)
+    return iter(()) if first is None else chain([first], changes)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detectors.result import Reason
-from service.database.ledger import said_since
+from service.database.ledger import said_of_series
 from tests.service.api.house import FIRST_MS, House, daily, detection, rfc3339
 from tests.service.receiver import Receiver, receiving
 from tests.workflows.publishing import DAY, SOURCE, START, flat, key
@@ -99,7 +99,8 @@ def test_a_removed_point_is_taken_back_and_a_new_value_is_a_new_transition(
     assert story.told(4) == types
     assert len({got.id for got in receiver.got}) == 4
     with working.resources.database.read() as tx:
-        said = said_since(tx, story.source, story.source, "check", 0)
+        series = [str(anomaly["series"])]
+        said = said_of_series(tx, story.source, story.source, "check", series)
     assert [(one.transition, one.status) for one in said] == [
         (1, "found"), (2, "withdrawn"), (3, "found"), (4, "withdrawn"),
     ]  # fmt: skip

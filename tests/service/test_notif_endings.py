@@ -1,7 +1,7 @@
 """The end of an episode is told once, when the series is normal again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from service.accept import AskedDetection, Limits, accept_detection
 from service.clock import DAY_MS, SECOND_MS
 from service.database.runs import Run
 from service.database.sources import put_source
-from service.notifications.endings import ended_episodes, last_verdicts, standing
+from service.notifications.endings import LastVerdicts, ended_episodes, last_verdicts
+from service.notifications.policy import standing
 from service.ranges import AskedRange
 from storage.source import SourceSpec
 from tests.service.databases import KINDS
@@ -34,7 +35,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def judge(world: World, day: int, bad: dict[int, list[int]]) -> Run:
+BOTH = ("anomaly", "withdrawn")
+
+
+def judge(
+    world: World, day: int, bad: dict[int, list[int]], on: Sequence[str] = ("anomaly",)
+) -> Run:
     """Store the days before ``day`` of two series and judge the last three by the real steps."""
     tables = []
     for number, bad_days in bad.items():
@@ -53,7 +59,7 @@ def judge(world: World, day: int, bad: dict[int, list[int]]) -> Run:
         detector={"type": "threshold", "lower": -3.0, "upper": 3.0},
         body={},
         rule="daily",
-        notify={"channels": ["chat"], "on": ["anomaly"], "min_severity": "warning"},
+        notify={"channels": ["chat"], "on": list(on), "min_severity": "warning"},
     )
     run = accept_detection(world.database, asked, "ann", now_ms, Limits()).run
     world.launcher.script = ["run"]
@@ -95,24 +101,60 @@ def test_an_end_is_told_once_and_only_of_what_was_told(world: World) -> None:
 
 
 def test_what_is_withdrawn_in_the_same_run_has_no_end(world: World) -> None:
-    run = judge(world, 20, {1: [19], 2: []})
+    run = judge(world, 20, {1: [19], 2: []}, BOTH)
     assert phases(world, run) == {str(key(1)): "started"}
-    again = judge(world, 21, {1: [], 2: []})
-    assert phases(world, again) == {}
+    again = judge(world, 21, {1: [], 2: []}, BOTH)
+    assert phases(world, again) == {str(key(1)): "withdrawn"}
+    assert phases(world, judge(world, 22, {1: [], 2: []}, BOTH)) == {}
+
+
+def test_who_wants_no_withdrawals_is_told_the_end_instead(world: World) -> None:
+    judge(world, 20, {1: [19], 2: []})
+    assert phases(world, judge(world, 21, {1: [], 2: []})) == {str(key(1)): "ended"}
+    assert phases(world, judge(world, 22, {1: [], 2: []})) == {}
+
+
+def test_an_episode_that_comes_back_after_its_end_is_told_again_and_ends_again(
+    world: World,
+) -> None:
+    """Late data makes the normal point that ended it unusual: the same episode goes on."""
+    one = str(key(1))
+    assert phases(world, judge(world, 20, {1: [19]})) == {one: "started"}
+    assert phases(world, judge(world, 21, {1: [19]})) == {one: "ended"}
+    assert phases(world, judge(world, 21, {1: [19, 20]})) == {one: "started"}
+    assert phases(world, judge(world, 22, {1: [19, 20]})) == {one: "ended"}
+    assert phases(world, judge(world, 22, {1: [19, 20]})) == {}
+
+
+def test_what_is_withdrawn_while_its_episode_goes_on_says_so(world: World) -> None:
+    judge(world, 20, {1: [18, 19]}, BOTH)
+    judge(world, 21, {1: [18, 19, 20]}, BOTH)
+    run = judge(world, 21, {1: [19, 20]}, BOTH)
+    (delivery,) = world.deliveries(run=run.id)
+    (row,) = json.loads(delivery.body)["data"]["rows"]
+    assert row["phase_text"] == (
+        "withdrawn: the data was corrected (reported as 9); "
+        "the series is still unusual on Tue 24 Sep 2024"
+    )
 
 
 def test_the_newest_judged_point_decides(world: World) -> None:
     run = judge(world, 20, {1: [19], 2: [18]})
     verdicts = last_verdicts(world.parts.stores.objects, run.id, {key(1).id, key(2).id, "x"})
-    assert {series: one.is_anomaly for series, one in verdicts.items()} == {
-        key(1).id: True,
-        key(2).id: False,
-    }
-    assert verdicts[key(2).id].ts_ms == FIRST + 19 * DAY_MS
-    assert last_verdicts(world.parts.stores.objects, run.id, set()) == {}
-    assert last_verdicts(world.parts.stores.objects, "nope", {"x"}) == {}
+    assert verdicts.normal() == [key(2).id]
+    normal, unusual = verdicts.get(key(2).id), verdicts.get(key(1).id)
+    assert normal is not None
+    assert unusual is not None
+    assert (normal.is_anomaly, normal.ts_ms) == (False, FIRST + 19 * DAY_MS)
+    assert (unusual.is_anomaly, unusual.ts_ms) == (True, FIRST + 19 * DAY_MS)
+    assert [one.id for one in verdicts.named([normal, unusual])] == [key(2).id, key(1).id]
+    assert verdicts.unusual_since(key(1).id, FIRST) == FIRST + 19 * DAY_MS
+    assert verdicts.unusual_since(key(1).id, FIRST + 19 * DAY_MS) is None
+    assert verdicts.unusual_since(key(2).id, FIRST) is None
+    assert last_verdicts(world.parts.stores.objects, run.id, set()).normal() == []
+    assert last_verdicts(world.parts.stores.objects, "nope", {"x"}).normal() == []
 
 
 def test_nothing_said_has_no_end() -> None:
     assert standing([]) == {}
-    assert ended_episodes([], [], {}) == []
+    assert ended_episodes([], LastVerdicts(), 0, "run") == []

@@ -114,14 +114,18 @@ def test_a_message_says_what_people_need(world: World) -> None:
     data = content["data"]
     assert content["type"] == "lupus.anomaly.v1"
     assert data["severity"] == "major"
-    assert data["text"] == "Major: ndcg of shop: 1 of 42 series, Thu 20 Nov 2025, rule daily"
+    assert data["text"] == (
+        "Major: ndcg of shop is unusually low. "
+        "1 of 42 series is unusual, most recently on Thu 20 Nov 2025."
+    )
     (row,) = data["rows"]
     assert (row["series"], row["date"]) == ('ndcg{region="s1"}', "Thu 20 Nov 2025")
     assert (row["value_text"], row["expected_text"]) == ("0.2", "0.35 to 0.45")
     assert (row["change_percent"], row["day"], row["phase"]) == (-50.0, 3, "started")
     assert data["not_judged"]["insufficient_history"] == 2
     assert data["links"]["run"].startswith("https://lupus.example/v1/detections/")
-    assert "report" not in data["links"], "there is no such route yet"
+    assert data["links"]["report"] == f"{data['links']['run']}/report"
+    assert row["report"] == f"{data['links']['report']}#a-{point.anomaly}"
     assert row["link"] == f"https://lupus.example/v1/anomalies/{point.anomaly}"
 
 
@@ -250,7 +254,12 @@ def test_an_event_goes_out_only_if_request_and_channel_name_it(world: World) -> 
     run = end(world, [], {"on": ["anomaly"]})
     assert run.notified is not None
     assert run.notified["chat"]["held"] == [
-        {"event": "succeeded", "why": "not_asked_for", "count": 1}
+        {
+            "event": "succeeded",
+            "why": "not_asked_for",
+            "count": 1,
+            "text": "not told: the request's notify.on does not name succeeded",
+        }
     ]
 
 

@@ -17,6 +17,7 @@ from service.egress.transport import open_client
 from service.notifications.channels import WebhookChannel, save_webhook
 from service.notifications.events import EVENTS
 from service.ranges import AskedRange
+from service.report.link import ReportLinks
 from service.secret_box import SecretBox
 from service.worker.loop import TICKS
 from service.worker.parts import WorkerParts
@@ -133,6 +134,7 @@ def world(root: Path, kind: str = "sqlite", pace: WorkerSettings | None = None) 
             client=client,
             holder="pool-1",
             public_url="https://lupus.example",
+            reports=ReportLinks("https://lupus.example"),
             settings=pace or WorkerSettings(),
         )
         yield World(parts, clock, launcher)

@@ -339,6 +339,20 @@ def test_what_lacks_history_says_when_it_can_be_judged(house: House) -> None:
     assert report.counts["insufficient_history"] == 4
     assert report.ready_at_ms is not None
     assert report.ready_at_ms > START + 4 * DAY
+    assert (report.short_series, report.first_ready_at_ms) == (1, report.ready_at_ms)
+
+
+def test_of_series_that_lack_history_the_first_and_the_last_are_told(chunky: House) -> None:
+    late = key("ndcg", region="kr")
+    young = {(B, START + day * DAY): 1.0 for day in range(35, 40)}
+    younger = {(late, START + day * DAY): 1.0 for day in range(37, 40)}
+    chunky.put(flat(A, 40) | young | younger)
+    detector = WINDOW | {"on_insufficient": "skip"}
+    report = chunky.run(40, start_ms=START + 38 * DAY, detector=detector)
+    assert report.short_series == 2
+    assert report.first_ready_at_ms is not None
+    assert report.ready_at_ms is not None
+    assert report.ready_at_ms - report.first_ready_at_ms == 2 * DAY
 
 
 def test_the_first_hundred_failures_are_kept(chunky: House) -> None:

@@ -120,10 +120,11 @@ def test_a_run_for_which_history_is_too_short_says_from_when_on_it_can_judge(
     days = {"start": "2026-06-08", "end": "2026-06-11"}
     run = working.detect(detection(name, range=days, detector={"type": "prophet"}))
     assert (run["state"], run["counts"]["judged"]) == ("partial", 0)
-    assert "history is short, 3 points" in run["error"]
+    assert "1 series has too short a history; it can be judged from" in run["error"]
     ready = datetime.fromisoformat(run["ready_at"])
     assert ready > datetime(2026, 6, 11, tzinfo=UTC)
-    assert ready.astimezone(ZoneInfo("Asia/Tokyo")).isoformat() in run["error"]
+    local = ready.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{local:%a} {local.day} {local:%b %Y}" in run["error"]
 
 
 def test_a_metric_that_does_not_exist_ends_partial_and_says_so(working: House, source: str) -> None:
