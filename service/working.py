@@ -34,6 +34,7 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
                     clock=resources.clock,
                     box=resources.box,
                     client=client,
+                    kinds=resources.kinds,
                     holder=launching.holder,
                     shared=launching.shared,
                     public_url=settings.public_url.rstrip("/"),

@@ -173,6 +173,8 @@ def _schema_field(one: dict[str, Any], body: Any) -> FieldProblem:
     if place != "body":
         name = str(path[0]) if path else str(place)
         return FieldProblem(parameter=name, detail=one["msg"])
+    if one["type"] == "union_tag_not_found":
+        return FieldProblem(pointer=f"{pointer_to(path, body)}/kind", detail="Field required")
     if one["type"] == "union_tag_invalid":
         pointer = f"{pointer_to(path, body)}/kind"
         return FieldProblem(pointer=pointer, detail=f"allowed are {one['ctx']['expected_tags']}")

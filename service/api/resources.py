@@ -14,6 +14,7 @@ from service.auth.ways import Way
 from service.clock import Clock
 from service.database.engine import Database
 from service.egress.egress import Egress
+from service.notifications.kinds.catalog import Kinds, kinds_of
 from service.secret_box import SecretBox
 from service.settings import Settings
 from storage.stores import Stores
@@ -36,6 +37,11 @@ class Resources:
     def watch(self) -> Watch:
         """Wakes those whose requests wait."""
         return Watch(self.database, self.stopping)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """Kinds of channels."""
+        return kinds_of()
 
     @property
     def limits(self) -> Limits:

@@ -10,6 +10,7 @@ from structlog.contextvars import get_contextvars
 from service.database import tables
 
 _T = tables.audit
+SERVICE = "service"  # the caller of what nobody asked for
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _T = tables.channels
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel; ``secret`` is encrypted, ``body`` has none."""
+    """One channel; ``secret`` is encrypted, ``body`` has none but a webhook's URL."""
 
     name: str
     kind: str
@@ -25,8 +25,11 @@ class Channel:
     created_ms: int
     updated_ms: int
     disabled_reason: str = ""
-    failing_until_ms: int | None = None
     deleted_ms: int | None = None
+
+
+# The table has a column more, which only the version before reads.
+_COLUMNS = [_T.c[name] for name in Channel.__dataclass_fields__]
 
 
 def put_channel(tx: Connection, channel: Channel) -> bool:
@@ -44,14 +47,15 @@ def put_channel(tx: Connection, channel: Channel) -> bool:
 
 def get_channel(tx: Connection, name: str) -> Channel | None:
     """The channel, unless it was deleted."""
-    row = tx.execute(select(_T).where(_T.c.name == name, _T.c.deleted_ms.is_(None))).one_or_none()
+    query = select(*_COLUMNS).where(_T.c.name == name, _T.c.deleted_ms.is_(None))
+    row = tx.execute(query).one_or_none()
     return None if row is None else Channel(**row._asdict())
 
 
 def list_channels(tx: Connection, limit: int = 1000, after: str = "") -> list[Channel]:
     """Channels by name, after a name."""
     query = (
-        select(_T)
+        select(*_COLUMNS)
         .where(_T.c.deleted_ms.is_(None), _T.c.name > after)
         .order_by(_T.c.name)
         .limit(limit)

@@ -31,6 +31,12 @@ class Delivery:
     sent_ms: int | None = None
     slot_ms: int | None = None
     receipt: Mapping[str, Any] | None = None
+    since_ms: int | None = None
+
+    @property
+    def tried_since_ms(self) -> int:
+        """When it was queued, or when somebody asked for it once more."""
+        return self.created_ms if self.since_ms is None else self.since_ms
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, delete
 
 from service.database import tables
+from service.database.endpoints import forget_endpoints
 
 
 def forget_rows(tx: Connection, before_ms: int) -> int:
@@ -13,4 +14,4 @@ def forget_rows(tx: Connection, before_ms: int) -> int:
     ended = deliveries.c.state != "pending"
     old = deliveries.c.created_ms < before_ms
     removed += tx.execute(delete(deliveries).where(ended, old)).rowcount
-    return removed
+    return removed + forget_endpoints(tx, before_ms)

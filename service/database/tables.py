@@ -152,12 +152,12 @@ channels = Table(
     "channels",
     metadata,
     Column("name", String(63), primary_key=True),
-    Column("kind", String(16), nullable=False),  # webhook
+    Column("kind", String(16), nullable=False),  # webhook | slack | alertmanager
     Column("body", JSON, nullable=False),  # without secrets
     Column("secret", Text, nullable=False),  # encrypted
     Column("events", JSON, nullable=False),
     Column("disabled_reason", Text, nullable=False),
-    Column("failing_until_ms", BigInteger),  # the endpoint's circuit is open until then
+    Column("failing_until_ms", BigInteger),  # read by the version before; now in endpoints
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("deleted_ms", BigInteger),
@@ -182,6 +182,7 @@ deliveries = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("sent_ms", BigInteger),
     Column("slot_ms", BigInteger),  # its turn at a paced endpoint
+    Column("since_ms", BigInteger),  # tried since then; null: since it was created
     Column("receipt", JSON(none_as_null=True)),  # how the receiver names the message
     UniqueConstraint("run", "channel", "event"),
     Index(None, "state", "created_ms"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from service.database.channels import list_channels
 from service.database.engine import open_database
 from service.errors import DatabaseError, SecretError, SettingsError
-from service.notifications.channels import signing_secrets
+from service.notifications.channels import kept
 from service.secret_box import SecretBox, open_secret_box
 from service.settings import Settings, secret_fields
 from storage.check import Finding
@@ -77,7 +77,7 @@ def _opened(settings: Settings, box: SecretBox) -> Iterator[Finding]:
         with database.read() as tx:
             channels = list_channels(tx)
         for channel in channels:
-            signing_secrets(box, channel)
+            kept(box, channel)
     except SecretError as error:
         advice = "set LUPUS_SECRET_KEY to the key of that time"
         yield Finding(PART, "key", "failed", f"channel {channel.name}: {error}", advice)

@@ -46,7 +46,7 @@ def release_held(tx: Connection, channel: str, now_ms: int) -> int:
     released = 0
     while held := list_deliveries(tx, DeliveryFilter(state="held", channel=channel), _PAGE):
         for delivery in held:
-            update_delivery(tx, delivery.id, state="pending", next_try_ms=now_ms)
+            update_delivery(tx, delivery.id, state="pending", next_try_ms=now_ms, since_ms=now_ms)
             add_job(tx, job_of(delivery), now_ms)
         released += len(held)
     for delivery in list_deliveries(tx, DeliveryFilter(state="pending", channel=channel), _PAGE):

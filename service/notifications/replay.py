@@ -17,6 +17,10 @@ def replay_delivery(tx: Connection, id_: str, now_ms: int) -> Delivery:
         raise UnknownError(f"delivery {id_} does not exist, or you may not see it")
     if delivery.state == "pending":
         raise ConflictError(f"delivery {id_} is still being tried")
-    update_delivery(tx, id_, state="pending", attempts=0, next_try_ms=now_ms, error="")
+    update_delivery(
+        tx, id_, state="pending", attempts=0, next_try_ms=now_ms, since_ms=now_ms, error=""
+    )
     add_job(tx, job_of(delivery), now_ms)
-    return replace(delivery, state="pending", attempts=0, next_try_ms=now_ms, error="")
+    return replace(
+        delivery, state="pending", attempts=0, next_try_ms=now_ms, since_ms=now_ms, error=""
+    )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from service.errors import RequestError
 
 PREFIX = "whsec_"
+SIGNATURE = "webhook-signature"
 _MIN_BYTES, _MAX_BYTES = 24, 64
 
 
@@ -46,5 +47,5 @@ def headers(
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(time_s),
-        "webhook-signature": " ".join(signatures),
+        SIGNATURE: " ".join(signatures),
     }

@@ -1,19 +1,23 @@
 """One attempt at one delivery, and what follows from it: at least once, same id, same body."""
 
 import logging
-import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from service import measures
 from service.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from service.database.audit import SERVICE, record_change
 from service.database.channels import Channel, get_channel, update_channel
 from service.database.deliveries import Delivery, get_delivery, update_delivery
+from service.database.endpoints import Endpoint, get_endpoint, hold_endpoint, write_endpoint
 from service.database.queue import Job, finish, put_back
 from service.errors import SecretError
-from service.notifications.channels import signing_secrets
-from service.notifications.webhook import Answer, post
+from service.notifications.channels import open_channel
+from service.notifications.kinds.kind import Answer, Destination, Message
+from service.notifications.send import send
+from service.notifications.threads import thread_of
+from service.notifications.turns import after_failure, after_success, is_free, jittered, take_turn
 from service.worker.parts import WorkerParts
 
 # Some four days in all; then the delivery is dead, and can be replayed.
@@ -31,9 +35,9 @@ RETRY_MS = (
     24 * HOUR_MS,
     24 * HOUR_MS,
 )
+# So long a message waits in all for an endpoint that fails, also when others are tried before it.
+GIVE_UP_MS = 5 * DAY_MS
 _LONGEST_WAIT_MS = DAY_MS
-_CIRCUIT_MS = MINUTE_MS  # after a failure the channel's other messages wait so long at most
-_JITTER_PERCENT = 20
 logger = logging.getLogger(__name__)
 
 
@@ -61,83 +65,121 @@ class _DeliveryTick:
             self._end("dead", "the channel was deleted")
         elif channel.disabled_reason:
             self._end("held", f"the channel is disabled: {channel.disabled_reason}")
-        elif (wait_ms := self._circuit(channel)) > 0:
-            with self.parts.database.write() as tx:
-                put_back(tx, self.job, self.now_ms, jittered(wait_ms))
         else:
-            self._send(channel)
+            try:
+                destination = open_channel(self.parts.kinds, self.parts.box, channel)
+            except SecretError as error:
+                self._end("dead", str(error))
+                return
+            endpoint = self._turn(destination)
+            if endpoint is not None:
+                self._send(destination, endpoint)
 
-    def _circuit(self, channel: Channel) -> int:
-        """How long the endpoint is left alone; a clock that stepped back does not prolong it."""
-        until_ms = channel.failing_until_ms or 0
-        wait_ms = until_ms - self.now_ms
-        return wait_ms if wait_ms <= _LONGEST_WAIT_MS * 2 else 0
-
-    def _send(self, channel: Channel) -> None:
-        try:
-            keys = signing_secrets(self.parts.box, channel).at(self.now_ms)
-        except SecretError as error:
-            self._end("dead", str(error))
-            return
-        answer = post(
-            self.parts.client,
-            str(channel.body["url"]),
-            keys,
-            self.delivery.id,
-            self.delivery.body,
-            self.now_ms,
-        )
-        if answer.verdict == "sent":
-            self._sent(answer)
-        elif answer.verdict == "gone":
-            self._end("dead", answer.error, answer.status, disable=answer.error)
-        elif answer.verdict == "refused":
-            self._end("dead", answer.error)
-        else:
-            self._failed(answer)
-
-    def _sent(self, answer: Answer) -> None:
+    def _turn(self, destination: Destination) -> Endpoint | None:
+        """The endpoint as it is when the message may go; None when it waits."""
+        with self.parts.database.read() as tx:
+            endpoint = get_endpoint(tx, destination.endpoint)
+        if is_free(endpoint, destination.pace_ms):
+            return endpoint
         with self.parts.database.write() as tx:
-            self._note(tx, state="sent", status_code=answer.status, error="", sent_ms=self.now_ms)
-            update_channel(tx, self.delivery.channel, failing_until_ms=None)
+            endpoint = hold_endpoint(tx, destination.endpoint)
+            turn = take_turn(endpoint, destination.pace_ms, self.delivery.slot_ms, self.now_ms)
+            given_up = turn.resting and self._too_late()
+            if not given_up:
+                write_endpoint(tx, turn.endpoint)
+                if turn.wait_ms == 0:
+                    return turn.endpoint
+                again_ms = self.now_ms + turn.wait_ms
+                update_delivery(tx, self.delivery.id, slot_ms=turn.slot_ms, next_try_ms=again_ms)
+                put_back(tx, self.job, self.now_ms, turn.wait_ms)
+        if given_up:
+            self._end("dead", f"given up: its receiver does not answer. {self.delivery.error}")
+        return None
+
+    def _too_late(self) -> bool:
+        return self.now_ms - self.delivery.tried_since_ms > GIVE_UP_MS
+
+    def _send(self, destination: Destination, endpoint: Endpoint) -> None:
+        thread = None
+        if destination.has_threads:
+            with self.parts.database.read() as tx:
+                thread = thread_of(tx, self.delivery)
+        message = Message(self.delivery.id, self.delivery.body, thread)
+        answer = send(self.parts.client, destination, message, self.now_ms)
+        if answer.verdict == "sent":
+            self._sent(endpoint, answer)
+        elif answer.verdict == "gone":
+            self._end("dead", answer.error, answer, endpoint, disable=answer.error)
+        elif answer.verdict == "refused":
+            self._end("dead", answer.error, answer, endpoint)
+        elif self.delivery.attempts >= len(RETRY_MS) or self._too_late():
+            self._end("dead", f"given up: {answer.error}", answer, endpoint)
+        else:
+            self._failed(endpoint, answer)
+
+    def _sent(self, endpoint: Endpoint, answer: Answer) -> None:
+        with self.parts.database.write() as tx:
+            self._note_endpoint(tx, endpoint, answer)
+            self._note(
+                tx,
+                state="sent",
+                status_code=answer.status,
+                error=answer.error,  # who of several did not take it
+                sent_ms=self.now_ms,
+                receipt=answer.receipt,
+            )
             finish(tx, self.job)
         measures.delivery("sent")
 
-    def _end(self, state: str, error: str, status: int | None = None, disable: str = "") -> None:
+    def _end(
+        self,
+        state: str,
+        error: str,
+        answer: Answer | None = None,
+        endpoint: Endpoint | None = None,
+        disable: str = "",
+    ) -> None:
         logger.warning("delivery %s is %s: %s", self.delivery.id, state, error)
         with self.parts.database.write() as tx:
-            self._note(tx, state=state, status_code=status, error=error)
+            if answer is not None and endpoint is not None:
+                self._note_endpoint(tx, endpoint, answer)
+            status = None if answer is None else answer.status
+            self._note(tx, tried=answer is not None, state=state, status_code=status, error=error)
             if disable:
                 update_channel(tx, self.delivery.channel, disabled_reason=disable)
+                why = {"reason": disable, "delivery": self.delivery.id}
+                name = self.delivery.channel
+                record_change(tx, self.now_ms, SERVICE, "channel.disable", name, why)
             finish(tx, self.job)
         measures.delivery(state)
 
-    def _failed(self, answer: Answer) -> None:
-        if self.delivery.attempts >= len(RETRY_MS):
-            self._end("dead", f"given up: {answer.error}", answer.status)
-            return
-        delay_ms = jittered(RETRY_MS[self.delivery.attempts])
+    def _failed(self, endpoint: Endpoint, answer: Answer) -> None:
         asked_ms = min(answer.retry_after_ms or 0, _LONGEST_WAIT_MS)
-        delay_ms = max(delay_ms, jittered(asked_ms))
-        circuit_ms = max(min(delay_ms, _CIRCUIT_MS), asked_ms)
+        delay_ms = max(jittered(RETRY_MS[self.delivery.attempts]), jittered(asked_ms))
         with self.parts.database.write() as tx:
+            self._note_endpoint(tx, endpoint, answer)
             self._note(
                 tx,
                 status_code=answer.status,
                 error=answer.error,
                 next_try_ms=self.now_ms + delay_ms,
             )
-            update_channel(tx, self.delivery.channel, failing_until_ms=self.now_ms + circuit_ms)
             put_back(tx, self.job, self.now_ms, delay_ms, error=answer.error)
         measures.delivery("retried")
 
-    def _note(self, tx: Connection, **values: object) -> None:
-        attempts = self.delivery.attempts + (values.get("state") != "held")
+    def _note_endpoint(self, tx: Connection, seen: Endpoint, answer: Answer) -> None:
+        """What the answer says of the endpoint; nothing is written of one that is and was well."""
+        if answer.verdict == "retry" and not answer.alive:
+            held = hold_endpoint(tx, seen.key)
+            asked_ms = min(answer.retry_after_ms or 0, _LONGEST_WAIT_MS)
+            write_endpoint(tx, after_failure(held, seen.failures, asked_ms, self.now_ms))
+        elif seen.failing_until_ms is not None:
+            write_endpoint(tx, after_success(hold_endpoint(tx, seen.key)))
+
+    def _note(self, tx: Connection, tried: bool = True, **values: object) -> None:
+        attempts = self.delivery.attempts + tried
         update_delivery(
-            tx, self.delivery.id, **{"attempts": attempts, "next_try_ms": None, **values}
+            tx,
+            self.delivery.id,
+            **{"attempts": attempts, "next_try_ms": None, "slot_ms": None, **values},
         )
-
-
-def jittered(delay_ms: int) -> int:
-    """Never earlier, up to a fifth later: receivers that come back are not met by all at once."""
-    return delay_ms + secrets.randbelow(delay_ms * _JITTER_PERCENT // 100 + 1)

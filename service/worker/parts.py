@@ -7,6 +7,7 @@ import httpx2
 
 from service.clock import Clock
 from service.database.engine import Database
+from service.notifications.kinds.catalog import Kinds, kinds_of
 from service.report.link import ReportLinks
 from service.secret_box import SecretBox
 from service.worker.settings import WorkerSettings
@@ -28,6 +29,7 @@ class WorkerParts:
     client: httpx2.Client  # that of `service/notifications/transport.py`
     holder: str  # names the launcher: workers that share it share its runs
     shared: bool = False  # whether those of other processes do
+    kinds: Kinds = field(default_factory=kinds_of)
     public_url: str = ""
     reports: ReportLinks = field(default_factory=ReportLinks)
     steps: WorkflowSettings = field(default_factory=WorkflowSettings)

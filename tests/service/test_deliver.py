@@ -11,14 +11,15 @@ from service.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from service.database.channels import delete_channel
 from service.database.deliveries import Delivery
 from service.errors import ConflictError, UnknownError
-from service.notifications.channels import ROTATION_MS, WebhookChannel, save_webhook
-from service.notifications.events import EVENTS
+from service.notifications.kinds.webhook import ROTATION_MS
 from service.notifications.replay import replay_delivery
 from service.notifications.signing import new_secret
+from service.notifications.turns import jittered
 from service.secret_box import SecretBox
-from service.worker.delivery_tick import RETRY_MS, jittered
+from service.worker.delivery_tick import RETRY_MS
 from tests.service.clocks import NOON
 from tests.service.databases import KINDS
+from tests.service.hooks import put_webhook
 from tests.service.receiver import Receiver, receiving
 from tests.service.world import World
 from tests.service.world import world as open_world
@@ -179,8 +180,8 @@ def test_while_a_secret_is_rotated_both_sign(world: World, receiver: Receiver) -
     old = world.webhook(receiver.url)
     fresh = new_secret()
     with world.database.write() as tx:
-        given = WebhookChannel("chat", receiver.url, EVENTS, secret=fresh)
-        assert save_webhook(tx, world.parts.box, given, world.clock.now_ms()).secret is None
+        saved = put_webhook(tx, world.parts.box, receiver.url, world.clock.now_ms(), secret=fresh)
+        assert saved.secret is None
     queue(world)
     world.settle("delivery")
     assert receiver.got[0].signed(old)

@@ -23,8 +23,6 @@ from service.database.deliveries import Delivery, DeliveryFilter, list_deliverie
 from service.database.engine import Database
 from service.database.runs import Run, get_run
 from service.database.sources import put_source
-from service.notifications.channels import WebhookChannel, save_webhook
-from service.notifications.events import EVENTS
 from service.ranges import AskedRange
 from service.secret_box import SecretBox
 from storage.index import AnomalyQuery
@@ -33,6 +31,7 @@ from storage.source import SourceSpec
 from storage.stores import Stores, open_stores
 from tests.conftest import ROOT
 from tests.service.databases import opened
+from tests.service.hooks import put_webhook
 from tests.service.receiver import Receiver, receiving
 from tests.service.worker_process import KEY
 from tests.workflows.world import END, SOURCE, START, THRESHOLD, storage_settings, write_daily
@@ -124,8 +123,7 @@ def house(root: Path) -> Iterator[House]:
         write_daily(stores, SERIES)
         with database.write() as tx:
             put_source(tx, SOURCE, "managed", "UTC", {"kind": "managed"}, END)
-            given = WebhookChannel("chat", got.url, EVENTS)
-            save_webhook(tx, SecretBox(KEY), given, END)
+            put_webhook(tx, SecretBox(KEY), got.url, END)
         house = House(root, database, stores, got)
         house.accept()
         house.start()

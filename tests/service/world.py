@@ -14,8 +14,9 @@ from service.database.queue import Leaser, lease
 from service.database.runs import Run, get_run
 from service.egress.egress import Egress
 from service.egress.transport import open_client
-from service.notifications.channels import WebhookChannel, save_webhook
+from service.notifications.channels import GivenChannel, save_channel
 from service.notifications.events import EVENTS
+from service.notifications.kinds.kind import Given
 from service.ranges import AskedRange
 from service.report.link import ReportLinks
 from service.secret_box import SecretBox
@@ -86,9 +87,16 @@ class World:
         return from_plain(RunRequest, run.request)
 
     def webhook(self, url: str, name: str = "chat", events: tuple[str, ...] = EVENTS) -> str:
+        return self.put_channel("webhook", Given({"url": url}), name, events)
+
+    def put_channel(
+        self, kind: str, given: Given, name: str = "chat", events: tuple[str, ...] = EVENTS
+    ) -> str:
+        """A channel of any kind; the secret that was made, if one was."""
         with self.database.write() as tx:
-            given = WebhookChannel(name, url, events)
-            saved = save_webhook(tx, self.parts.box, given, self.clock.now_ms())
+            wanted = GivenChannel(name, events, given)
+            box, now_ms = self.parts.box, self.clock.now_ms()
+            saved = save_channel(tx, box, self.parts.kinds[kind], wanted, now_ms)
         return saved.secret or ""
 
     def channel(self, name: str = "chat") -> Channel:

@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.auth.caller import Verb
 from service.database.deliveries import insert_delivery, update_delivery
-from service.notifications.channels import WebhookChannel, save_webhook
 from tests.service.api.house import House, daily, detection
+from tests.service.hooks import put_webhook
 
 SEEN, HIDDEN = "acc.seen", "acc.hidden"
 
@@ -113,9 +113,9 @@ def ids(idle: House) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _channel(idle: House) -> None:
-    given = WebhookChannel("acc-hook", "http://127.0.0.1:9/hook", ["anomaly"])
     with idle.resources.database.write() as tx:
-        save_webhook(tx, idle.resources.box, given, idle.resources.clock.now_ms())
+        now_ms = idle.resources.clock.now_ms()
+        put_webhook(tx, idle.resources.box, "http://127.0.0.1:9/hook", now_ms, "acc-hook")
 
 
 def _send_before(house: House, source: str) -> None:

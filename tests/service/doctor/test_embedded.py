@@ -11,12 +11,12 @@ from service.app import open_resources
 from service.cli import main
 from service.doctor.examination import examine, failed
 from service.doctor.objects import check_objects
-from service.notifications.channels import WebhookChannel, save_webhook
 from service.settings import Settings
 from storage.check import Finding
 from storage.folder import FolderObjects
 from tests.service.clocks import NOON
 from tests.service.doctor.patient import failures, part_of, patient, the_failure
+from tests.service.hooks import put_webhook
 
 SECRET = "a-very-secret-key-of-32-characters!!"
 
@@ -29,8 +29,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def used(settings: Settings) -> None:
     """Start once, so that every file is there, with a channel's secret in the database."""
     with open_resources(settings) as resources, resources.database.write() as tx:
-        channel = WebhookChannel("chat", "https://example.com/x", ("failed",))
-        save_webhook(tx, resources.box, channel, NOON)
+        put_webhook(tx, resources.box, "https://example.com/x", NOON, events=("failed",))
 
 
 def test_nothing_fails_before_the_first_start_and_nothing_is_left(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     )
     op.add_column("deliveries", sa.Column("slot_ms", sa.BigInteger(), nullable=True))
     op.add_column("deliveries", sa.Column("receipt", sa.JSON(), nullable=True))
+    op.add_column("deliveries", sa.Column("since_ms", sa.BigInteger(), nullable=True))
     op.add_column("tokens", sa.Column("previous_hash", sa.String(length=64), nullable=True))
     op.add_column("tokens", sa.Column("previous_until_ms", sa.BigInteger(), nullable=True))
     op.add_column("tokens", sa.Column("previous_used_ms", sa.BigInteger(), nullable=True))
@@ -58,6 +59,7 @@ def downgrade() -> None:
         tokens.drop_column("previous_until_ms")
         tokens.drop_column("previous_hash")
     with op.batch_alter_table("deliveries") as deliveries:
+        deliveries.drop_column("since_ms")
         deliveries.drop_column("receipt")
         deliveries.drop_column("slot_ms")
     op.drop_table("endpoints")
