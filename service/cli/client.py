@@ -1,6 +1,7 @@
 """A small client of a running service, for the commands that talk to one."""
 
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,15 @@ def _words(answer: Any) -> str:
     return "\n".join(lines)
 
 
+def _trusted() -> ssl.SSLContext | bool:
+    bundle = os.environ.get("LUPUS_CA_BUNDLE")
+    try:
+        return ssl.create_default_context(cafile=bundle) if bundle else True
+    except OSError as error:
+        told = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise EndedError(USAGE, f"LUPUS_CA_BUNDLE: {told} ({bundle})") from None
+
+
 @contextmanager
 def open_client(url: str | None) -> Iterator[Client]:
     """A client of the service at ``url``, else LUPUS_URL, else this machine's."""
@@ -67,11 +77,10 @@ def open_client(url: str | None) -> Iterator[Client]:
     token = token_of_environment()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     base = url or os.environ.get("LUPUS_URL") or DEFAULT_URL
-    verify = os.environ.get("LUPUS_CA_BUNDLE")
     with httpx2.Client(
         base_url=base,
         headers=headers,
         timeout=_TIMEOUT_SECONDS,
-        verify=httpx2.create_ssl_context(verify) if verify else True,
+        verify=_trusted(),
     ) as http:
         yield Client(http)

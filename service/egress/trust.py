@@ -27,8 +27,8 @@ class Trust:
             mark = self._mark()
             if self._made is None or self._made[0] != mark:
                 self._made = (mark, self._new())
-        except OSError as error:  # also what is no certificate
-            told = error.strerror or "holds no certificate"
+        except OSError as error:
+            told = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
             raise httpx2.ConnectError(f"LUPUS_CA_BUNDLE: {told}") from None
         return self._made[1]
 
