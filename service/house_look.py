@@ -13,7 +13,7 @@ from service.database.runs import count_by_state
 from service.metrics_endpoint import HouseState
 
 _JOBS = tables.jobs
-_KINDS = ("run", "ingest", "delivery", "compact", "janitor")
+_KINDS = ("run", "ingest", "delivery", "compact", "janitor", "expire")
 _STATES = ("waiting", "later", "carried", "working")
 _RUN_STATES = ("queued", "running", "publishing", "succeeded", "partial", "failed", "cancelled")
 _OUTCOMES = ("pending", "sent", "held", "dead")

@@ -279,6 +279,13 @@ class Settings(BaseSettings):
         24.0, gt=0, description="A run that is not over after this many hours fails."
     )
 
+    retention_index_months: int = Field(
+        0,
+        ge=0,
+        le=1200,
+        description="Whole months of anomalies, chart points and bands that the index keeps; older "
+        "ones are removed once a day. 0: for ever. The archive keeps points and results.",
+    )
     retention_runs_days: int = Field(
         7, ge=1, description="Days that plans and chunk results of a run are kept."
     )

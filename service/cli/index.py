@@ -9,6 +9,7 @@ import typer
 
 from service.cli.exits import USAGE, EndedError
 from service.cli.output import AsJson, say
+from service.months import months_ago_ms
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -31,7 +32,7 @@ def retention(
     from service.settings import load_settings  # noqa: PLC0415 - keeps --help fast
     from storage.stores import open_index  # noqa: PLC0415
 
-    before_ms = months_ago_ms(datetime.now(UTC), _months(older_than))
+    before_ms = _first_kept_ms(_months(older_than))
     index = open_index(load_settings().stores)
     try:
         months = index.expire(before_ms, dry_run)
@@ -49,7 +50,10 @@ def retention(
 def rebuild_index(
     source: Annotated[str | None, typer.Option(help="Only this source; else all of them.")] = None,
     newer_than: Annotated[
-        str | None, typer.Option(help="Leave out months that retention removes: 13mo, 2y.")
+        str | None,
+        typer.Option(
+            help="Leave out older months: 13mo, 2y. Default: LUPUS_RETENTION_INDEX_MONTHS."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,10 +63,12 @@ def rebuild_index(
     from service.settings import load_settings  # noqa: PLC0415
     from storage.stores import open_stores  # noqa: PLC0415
 
-    since_ms = months_ago_ms(datetime.now(UTC), _months(newer_than)) if newer_than else None
+    settings = load_settings()
+    months = _months(newer_than) if newer_than else settings.retention_index_months
+    since_ms = _first_kept_ms(months) if months else None
     with (
         open_for_commands() as (database, _),
-        open_stores(load_settings().stores) as stores,
+        open_stores(settings.stores) as stores,
         days_shown(as_json) as progress,
     ):
         counts = Rebuild(database, stores, progress, since_ms).run(source)
@@ -95,14 +101,11 @@ def days_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
-def months_ago_ms(now: datetime, months: int) -> int:
-    """The first instant of the UTC month so many months before this one: what is older ended
-    at least so long ago."""
-    total = now.year * 12 + now.month - 1 - months
-    year, month = divmod(total, 12)
-    if year < 1:
+def _first_kept_ms(months: int) -> int:
+    before_ms = months_ago_ms(datetime.now(UTC), months)
+    if before_ms is None:
         raise EndedError(USAGE, f"{months} months: that is before the year 1")
-    return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * 1000
+    return before_ms
 
 
 def _months(text: str) -> int:

@@ -92,7 +92,9 @@ jobs = Table(
     metadata,
     Column("id", String(26), primary_key=True),
     Column("dedupe_key", String(200), nullable=False, unique=True),
-    Column("kind", String(16), nullable=False),  # run | ingest | delivery | compact | janitor
+    Column(
+        "kind", String(16), nullable=False
+    ),  # run | ingest | delivery | compact | janitor | expire
     Column("source", String(63), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("state", String(16), nullable=False),  # queued | running | done | failed

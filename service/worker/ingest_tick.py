@@ -8,9 +8,10 @@ from service.clock import DAY_MS, Clock
 from service.database.engine import Database
 from service.database.ingests import Ingest, get_ingest, update_ingest
 from service.database.metrics import learn_metrics
-from service.database.queue import Job, NewJob, add_job, fail, finish, put_back, wake_source
+from service.database.queue import Job, fail, finish, put_back, wake_source
 from service.worker.parts import WorkerParts
 from service.worker.settings import WorkerSettings
+from service.worker.upkeep import queue_compaction
 from storage.errors import RefusedError, StorageError
 from workflows.codec import from_plain
 from workflows.context import StepContext
@@ -82,8 +83,7 @@ class _Try:
             )
             finish(tx, self.job)
             wake_source(tx, now_ms, "run", source)
-            compaction = NewJob(f"compact:{source}", "compact", source)
-            add_job(tx, compaction, now_ms, now_ms + self.pace.compact_ms)
+            queue_compaction(tx, source, now_ms, self.pace.compact_ms)
         self._measure("succeeded", done.points, now_ms)
 
     def _fail(self, error: str, rows: list[dict[str, object]]) -> None:

@@ -7,7 +7,7 @@ from service.database import retention
 from service.database.idempotency import forget_old
 from service.database.ingests import get_ingest
 from service.database.ledger import forget_said
-from service.database.queue import Job, finish, forget_ended, put_back
+from service.database.queue import Job, forget_ended, put_back
 from service.database.runs import ENDED, uncleaned_runs, update_run
 from service.errors import DatabaseError
 from service.identifier import made_ms
@@ -20,15 +20,6 @@ _AT_ONCE = 200
 # set forward by one and back again.
 _ORPHAN_MS = 2 * DAY_MS
 logger = logging.getLogger(__name__)
-
-
-def tick_compaction(parts: WorkerParts, job: Job) -> None:
-    """Fold the partitions of a source that have many files."""
-    removed = parts.stores.archive.compact(job.source)
-    with parts.database.write() as tx:
-        finish(tx, job)
-    if removed:
-        logger.info("archive of %s: %d files folded", job.source, removed)
 
 
 def tick_janitor(parts: WorkerParts, job: Job) -> None:

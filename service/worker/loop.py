@@ -21,20 +21,23 @@ from service.errors import DatabaseError, LeaseLostError
 from service.worker.delivery_tick import tick_delivery
 from service.worker.identity import process_identity
 from service.worker.ingest_tick import tick_ingest
-from service.worker.janitor import tick_compaction, tick_janitor
+from service.worker.janitor import tick_janitor
 from service.worker.leases import Leases
 from service.worker.parts import WorkerParts
 from service.worker.run_tick import tick_run
+from service.worker.upkeep import queue_expiry, tick_compaction, tick_expiry
 
 Tick = Callable[[WorkerParts, Job], None]
 # What a launcher carries: such a job is started only while it has a free slot.
 CARRIED = ("run",)
+CHORES = ("compact", "janitor", "expire")
 TICKS: Mapping[str, Tick] = {
     "run": tick_run,
     "ingest": tick_ingest,
     "delivery": tick_delivery,
     "compact": tick_compaction,
     "janitor": tick_janitor,
+    "expire": tick_expiry,
 }
 _AGAIN_SECONDS = 1.0
 logger = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ class Worker:
         self._identity = process_identity()
         self._stopping = threading.Event()
         self._leases = Leases(parts.database, parts.clock, parts.settings, parts.holder)
-        groups = [("runs", CARRIED), ("ingests", ("ingest",)), ("chores", ("compact", "janitor"))]
+        groups = [("runs", CARRIED), ("ingests", ("ingest",)), ("chores", CHORES)]
         groups += [(f"delivery-{n}", ("delivery",)) for n in range(parts.settings.delivery_threads)]
         self._threads = [
             threading.Thread(target=self._work, args=(name, kinds), name=name, daemon=True)
@@ -64,6 +67,7 @@ class Worker:
         now_ms = self._parts.clock.now_ms()
         with self._parts.database.write() as tx:
             add_job(tx, NewJob("janitor", "janitor", ""), now_ms)
+            queue_expiry(tx, now_ms)
         for thread in self._threads:
             thread.start()
 

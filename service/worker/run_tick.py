@@ -21,6 +21,7 @@ from service.notifications.speak import Ending, speak_of_end, speak_of_start
 from service.worker import short_history
 from service.worker.parts import WorkerParts
 from service.worker.run_measures import measure_end
+from service.worker.upkeep import queue_compaction
 from storage.errors import StorageError
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
@@ -238,6 +239,9 @@ class _RunTick:
                 progress={**(self.run.progress or {}), "stage": "done", "message": ""},
             )
             finish(tx, self.job)
+            if report is not None and self.run.rule is not None:
+                delay_ms = self.parts.settings.compact_results_ms
+                queue_compaction(tx, self.run.source, self.now_ms, delay_ms)
         logger.info("run %s: %s", self.run.id, outcome)
         measure_end(self.parts.stores.objects, self.run, outcome, report, self.now_ms)
 

@@ -19,8 +19,10 @@ class WorkerSettings:
     drain_seconds: float = 10.0  # a stopping worker waits so long for ticks to end
     janitor_ms: int = 1 * HOUR_MS
     compact_ms: int = 1 * MINUTE_MS  # after an ingest
+    compact_results_ms: int = 10 * MINUTE_MS  # after a run that stored its results
     retention_runs_ms: int = 7 * DAY_MS
     retention_rows_ms: int = 396 * DAY_MS
+    retention_index_months: int = 0  # for ever
 
     def backoff_ms(self, failures: int) -> int:
         """How long to wait after so many failures in a row."""

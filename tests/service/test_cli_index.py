@@ -8,7 +8,7 @@ import pytest
 
 from service.cli import main
 from service.cli.exits import USAGE
-from service.cli.index import months_ago_ms
+from service.months import months_ago_ms
 from storage.sqlite.index import SqliteIndex
 from tests.storage.documents import anomaly, new
 
