@@ -86,12 +86,21 @@ class ParquetArchive:
         return tables_of(self._connections, source).probe(source)
 
     def compact(self, source: str) -> int:
-        """Fold partitions of more than 16 files; returns files removed from reading."""
-        return sum(
-            compact_partition(self._engine, kind, folder, GRACE_SECONDS)
-            for kind in layout.KINDS
-            for folder in layout.partitions(self._root, kind, source)
-        )
+        """Fold partitions of more than 16 files; returns files removed from reading.
+
+        One that cannot be folded keeps none of the others from it; its error is raised at the end.
+        """
+        removed = 0
+        trouble: StorageError | None = None
+        for kind in layout.KINDS:
+            for folder in layout.partitions(self._root, kind, source):
+                try:
+                    removed += compact_partition(self._engine, kind, folder, GRACE_SECONDS)
+                except StorageError as error:
+                    trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+        return removed
 
     def _fold(self, kind: Kind, folders: Sequence[Path]) -> None:
         """Compact what a write has filled up; the write itself counts already."""

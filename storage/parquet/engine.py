@@ -6,13 +6,14 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA
 from storage.errors import (
     BusyError,
     CorruptError,
@@ -41,6 +42,8 @@ _BY_WORDS: tuple[tuple[str, type[StorageError]], ...] = (
     ("read-only file system", RefusedError),
     ("no such file", NotFoundError),
     ("no files found", NotFoundError),
+    ("schema mismatch", CorruptError),
+    ("footer", CorruptError),
     ("magic bytes", CorruptError),
     ("too small to be a parquet", CorruptError),
     ("parquet", CorruptError),
@@ -58,6 +61,8 @@ _BY_TYPE: tuple[tuple[type[duckdb.Error], type[StorageError]], ...] = (
     (duckdb.FatalException, UnreachableError),
     (duckdb.InternalException, UnreachableError),
 )
+_ADVICE = "; restore the file from the backup, or move it away and send its points again"
+_OURS = [set(schema.names) for schema in (POINT_SCHEMA, RESULT_SCHEMA, DOCUMENT_SCHEMA)]
 _QUOTED_PATH = re.compile(r"[\"'](/[^\"']+)[\"']")
 
 
@@ -142,15 +147,22 @@ def _storage_error(error: Exception, files: Sequence[Path]) -> StorageError:
     words = _QUOTED_PATH.sub("", text).lower()  # every path says "parquet"
     kind = next((k for phrase, k in _BY_WORDS if phrase in words), None)
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+        odd = _odd(files)
+        if odd is not None:
+            return CorruptError(
+                f"file {odd}: has other columns than those beside it: {text}{_ADVICE}"
+            )
         kind = NotFoundError
     if kind is None:
-        kind = next((k for t, k in _BY_TYPE if isinstance(error, t)), InvalidError)
+        kind = next((k for t, k in _BY_TYPE if isinstance(error, t)), None)
+    unknown = kind is None  # a decoder's own words about bytes that make no sense to it
     broken = isinstance(error, duckdb.FatalException | duckdb.InternalException)
-    if (broken or kind is CorruptError) and not _QUOTED_PATH.search(text):
+    if (broken or unknown or kind is CorruptError) and not _QUOTED_PATH.search(text):
         bad = _unreadable(files)
         if bad is not None:
-            return CorruptError(f"file {bad}: {text}")
-    return kind(f"archive: {text}")
+            return CorruptError(f"file {bad}: {text}{_ADVICE}")
+    kind = kind or InvalidError
+    return kind(f"archive: {text}{_ADVICE if kind is CorruptError else ''}")
 
 
 def _unreadable(files: Sequence[Path]) -> Path | None:
@@ -163,6 +175,21 @@ def _unreadable(files: Sequence[Path]) -> Path | None:
         except (pa.ArrowException, OSError):
             return file
     return None
+
+
+def _odd(files: Sequence[Path]) -> Path | None:
+    """The file with other columns than those beside it: somebody else has put it there."""
+    groups: dict[str, list[Path]] = {}
+    ours: dict[str, bool] = {}
+    for file in files:
+        with suppress(pa.ArrowException, OSError):
+            schema = pq.read_schema(file)
+            columns = schema.remove_metadata().to_string()
+            groups.setdefault(columns, []).append(file)
+            ours[columns] = any(names <= set(schema.names) for names in _OURS)
+    if len(groups) < 2:
+        return None
+    return min(groups.items(), key=lambda one: (ours[one[0]], len(one[1])))[1][0]
 
 
 def files_argument(files: Sequence[Path]) -> list[str]:
