@@ -17,6 +17,7 @@ from service.api import (
     ingests,
     points,
     probes,
+    reports,
     sources,
     tokens,
     uploads,
@@ -46,6 +47,7 @@ from storage.stores import Stores, open_stores
 _log = structlog.get_logger("service.app")
 _RESOURCES = (
     detections,
+    reports,
     anomalies,
     sources,
     points,
@@ -190,6 +192,6 @@ def _describe_problems(app: FastAPI) -> None:
 
 def _name_problem(content: dict[str, Any]) -> None:
     """A problem has a media type of its own."""
-    schema = content.get("application/json", {}).get("schema", {})
-    if schema.get("$ref") == "#/components/schemas/Problem":
-        content[MEDIA_TYPE] = content.pop("application/json")
+    for media, described in list(content.items()):
+        if described.get("schema", {}).get("$ref") == "#/components/schemas/Problem":
+            content[MEDIA_TYPE] = content.pop(media)

@@ -33,6 +33,7 @@ ROWS = (
     Row("GET", "/v1/detections/{detection}", "read"),
     Row("GET", "/v1/detections/{detection}/series", "read"),
     Row("GET", "/v1/detections/{detection}/failures", "read"),
+    Row("GET", "/v1/detections/{detection}/report", "read"),
     Row("POST", "/v1/detections/{detection}/rerun", "detect", fine=202),
     Row("POST", "/v1/detections/{detection}/cancel", "detect", fine=202),
     Row("GET", "/v1/anomalies", "read", "any"),

@@ -1,0 +1,197 @@
+"""The page of a report: well formed, harmless, and readable."""
+
+import re
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.clock import DAY_MS
+from service.report.facts import BandCurve, Card, Curve, Lacking, ReportFacts
+from service.report.markup import clean
+from service.report.page import POLICY, page
+from service.report.rank import rank_series
+from tests.service.report.parsed import Parsed
+from tests.service.report.samples import END_MS, START_MS, Names, card, facts, in_state, many
+
+NASTY = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style></title><svg onload=alert(1)>",
+    "{0} {} {name} %s ${x}",
+    "&lt;b&gt; &amp; &#60; &",
+    "javascript:alert(1)",
+    "]]><!-- --><?php ?>",
+    "\u202egnp.exe\u202c \u0000\u0001\u001b[31m\r\n\t",
+    "日本語 العربية 👩‍👩‍👧 e\u0301",
+    "x" * 3000,
+)
+
+BLAND = Parsed(page(facts())).tags
+
+
+def test_the_page_says_what_was_found_and_what_was_not() -> None:
+    parsed = Parsed(page(facts()))
+    for words in (
+        "Critical: nDCG@10 of Ranking is unusually low",
+        "Rule ranking-daily, Sun 1 Nov to Sat 7 Nov 2026 (Asia/Tokyo)",
+        "3 unusual points in 2 of 42 series.",
+        "The worst is nDCG@10 (region jp), Sat 7 Nov 2026: 0.31, where 0.4 to 0.44 was expected",
+        "It was the 7th day since Sun 1 Nov.",
+        "1 point was unusual and is normal by now, because the data changed.",
+        "of 42 series unusual",
+        "expected, people say",
+        "we know",
+        "Can be judged from",
+        "Sun 8 Nov 2026",
+        "sent Sun 8 Nov 2026 00:00",
+        "held back: below min severity",
+        "Each point is compared with the points of 28 days before it",
+        "Only drops count.",
+        "3 of 4 series with it are unusual",
+    ):
+        assert words in parsed.text, words
+    assert "https://wiki.example.com/runbook" in parsed.addresses
+
+
+def test_nothing_is_fetched_and_nothing_runs() -> None:
+    text = page(facts())
+    parsed = Parsed(text)
+    assert POLICY.startswith("default-src 'none'")
+    assert "script" not in POLICY
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    away = [address for address in parsed.addresses if not address.startswith("#")]
+    assert away == ["https://wiki.example.com/runbook"], "the owner's own link only"
+    inside = {address[1:] for address in parsed.addresses if address.startswith("#")}
+    assert inside <= set(parsed.ids), "every link within the page leads somewhere"
+
+
+@pytest.mark.parametrize("nasty", NASTY, ids=range(len(NASTY)))
+def test_names_change_texts_and_no_tags(nasty: str) -> None:
+    named = Names(**{field.name: nasty for field in fields(Names) if field.name != "link"})
+    assert Parsed(page(facts(named))).tags == BLAND
+    linked = Parsed(page(facts(Names(link=nasty))))
+    assert nasty not in linked.addresses, "only http and https are links"
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.fixed_dictionaries({f.name: texts for f in fields(Names) if f.name != "link"}))
+def test_any_names_at_all(names: dict[str, Any]) -> None:
+    given_names = Names(**names)
+    parsed = Parsed(page(facts(given_names)))
+    assert parsed.tags == BLAND
+    shown = " ".join(clean(given_names.channel).split())
+    assert shown in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "words"),
+    [
+        ("queued", {}, "Waiting to be checked: nDCG@10 of Ranking"),
+        ("running", {"progress": {"stage": "plan"}}, "Reading the series"),
+        (
+            "running",
+            {"progress": {"stage": "detect", "chunks": 40, "chunks_done": 12}},
+            "Judging the series: 12 of 40 parts are done",
+        ),
+        ("publishing", {"progress": {"stage": "publish"}}, "Writing what was found"),
+        ("failed", {"error": "the table is gone"}, "Could not be checked: nDCG@10 of Ranking"),
+        ("cancelled", {}, "Cancelled: nDCG@10 of Ranking"),
+        ("partial", {"error": "nothing matched"}, "Could not be judged: nDCG@10 of Ranking"),
+    ],
+)
+def test_each_state_says_what_it_is(state: str, more: dict[str, Any], words: str) -> None:
+    shown = in_state(state, **more)
+    parsed = Parsed(page(shown))
+    assert words in parsed.text
+    assert more.get("error", "") in parsed.text
+    refreshes = "refresh" in parsed.values("meta", "http-equiv")
+    assert refreshes == (not shown.run.ended)
+
+
+def test_a_queue_is_counted() -> None:
+    waiting = replace(in_state("queued"), ahead=3)
+    assert "3 runs are before it." in Parsed(page(waiting)).text
+
+
+def test_nothing_unusual_is_said_plainly() -> None:
+    sample = facts()
+    calm = rank_series([])
+    run = replace(sample.run, state="succeeded", error="")
+    shown = replace(sample, run=run, ranking=calm, calm=True, lacking=Lacking(), shares=())
+    series = replace(sample.ranking.series[0], anomalies=[])
+    shown = replace(shown, cards=[card(series, sample.cards[0].look)])
+    text = Parsed(page(shown)).text
+    assert "As expected: nDCG@10 of Ranking" in text
+    assert "280 points of 42 series were judged, and none is unusual." in text
+    assert "A look at some of the series" in text
+
+
+def test_what_people_settled_is_no_alarm() -> None:
+    settled = [replace(one, verdict="false") for s in facts().ranking.series for one in s.anomalies]
+    shown = replace(facts(), ranking=rank_series(settled))
+    assert "Looked at and settled: nDCG@10 of Ranking" in Parsed(page(shown)).text
+
+
+def test_colour_is_never_alone() -> None:
+    """Each mark has a shape of its own severity, and its row has the word."""
+    text = page(facts())
+    for severity in ("critical", "major", "warning", "withdrawn"):
+        assert f'id="m-{severity}"' in text
+        assert re.search(rf'<use class="{severity}" href="#m-{severity}" x="[0-9.]+%"', text)
+    words = Parsed(text).text
+    assert all(word in words for word in ("Critical", "Major", "Warning", "Withdrawn"))
+
+
+def test_pictures_are_described() -> None:
+    labels = Parsed(page(facts())).values("svg", "aria-label")
+    assert len(labels) == 2
+    assert "2 abnormal, listed below" in labels[0]
+
+
+def test_pages_keep_the_key_of_the_link() -> None:
+    shown = replace(facts(), page=2, pages=3, query="key=1.x%26y")
+    addresses = Parsed(page(shown)).addresses
+    assert "?page=1&key=1.x%26y" in addresses
+    assert "?page=3&key=1.x%26y" in addresses
+
+
+def _large() -> ReportFacts:
+    """Twenty series of 5,000 anomalies and as many points each."""
+    sample, minutes = facts(), many(5000)
+    found = [
+        replace(one, series=f"{number:032x}", id=f"{number:x}-{one.ts_ms}")
+        for number in range(20)
+        for one in minutes
+    ]
+    ranking = rank_series(found)
+    times = np.array([one.ts_ms for one in minutes], np.int64)
+    points = Curve(times, 0.3 + 0.1 * (np.arange(5000.0) % 7))
+    band = BandCurve(times, points.values, points.values - 0.1, points.values + 0.1)
+    look = replace(sample.cards[0].look, step_ms=60_000)
+    cards = [Card(one, look, START_MS, points, band) for one in ranking.series]
+    return replace(sample, ranking=ranking, cards=cards)
+
+
+def test_a_hundred_thousand_anomalies_stay_below_the_limit() -> None:
+    text = page(_large())
+    assert len(text.encode()) < 1_500_000
+    parsed = Parsed(text)
+    assert "100,000" in parsed.text
+    assert "The 12 worst of 5,000 points are listed." in parsed.text
+
+
+def test_a_year_is_named_where_it_matters() -> None:
+    assert "Sat 7 Nov 2026 7th day" not in Parsed(page(facts())).text
+    next_year = replace(facts(), now_ms=END_MS + 200 * DAY_MS)
+    assert "Sat 7 Nov 2026 7th day" in Parsed(page(next_year)).text
