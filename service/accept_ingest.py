@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from service.database.audit import record_change
 from service.database.counters import next_sequence
 from service.database.engine import Database
 from service.database.idempotency import RequestKey, find_replay, remember
@@ -77,6 +78,7 @@ def accept_ingest(
             caller=caller,
         )
         insert_ingest(tx, ingest)
+        record_change(tx, now_ms, caller, "ingest.accept", ingest.id, {"source": source})
         # One indexer per source at a time, in the order of the sequences.
         job = NewJob(
             f"ingest:{ingest.id}", "ingest", source, {"ingest": ingest.id}, f"ingest:{source}",

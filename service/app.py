@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from service.api import (
     anomalies,
+    audit,
     channels,
     charts,
     deliveries,
@@ -58,6 +59,7 @@ _RESOURCES = (
     deliveries,
     ingests,
     tokens,
+    audit,
     probes,
 )
 

@@ -289,6 +289,7 @@ class Settings(BaseSettings):
     retention_runs_days: int = Field(
         7, ge=1, description="Days that plans and chunk results of a run are kept."
     )
+    retention_audit_days: int = Field(1100, ge=30, description="Days that the audit log is kept.")
     retention_run_rows_days: int = Field(
         396, ge=8, description="Days that the records of runs and deliveries are kept."
     )

@@ -22,6 +22,7 @@ def working(resources: Resources, pace: WorkerSettings | None = None) -> Iterato
     pace = pace or WorkerSettings(
         retention_runs_ms=settings.retention_runs_days * DAY_MS,
         retention_rows_ms=settings.retention_run_rows_days * DAY_MS,
+        retention_audit_ms=settings.retention_audit_days * DAY_MS,
         retention_index_months=settings.retention_index_months,
     )
     launching = open_launcher(resources, pace)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import detect, doctor, import_points, index, local, running, tokens
+from service.cli import audit, detect, doctor, import_points, index, local, running, tokens
 from service.cli.exits import FAILED, SETTINGS, USAGE, EndedError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ running.add_to(app)
 import_points.add_to(app)
 detect.add_to(app)
 tokens.add_to(app)
+audit.add_to(app)
 local.add_to(app)
 index.add_to(app)
 doctor.add_to(app)

@@ -16,7 +16,9 @@ from service.api.resources import Resources
 from service.app import open_resources
 from service.cli.client import Client, open_client
 from service.cli.exits import FAILED, USAGE, EndedError
+from service.cli.who import person
 from service.clock import DAY_MS
+from service.database.audit import record_change
 from service.database.ingests import Ingest
 from service.database.sources import get_source, put_source
 from service.ingest_now import ingest_now
@@ -96,7 +98,7 @@ def into_stores(wanted: Import) -> dict[str, Any]:
         _source_here(resources, wanted, now_ms)
         staged = new_payload(now_ms, ready.format, ready.gzip)
         resources.stores.objects.put_file(staged.name, ready.path)
-        accepted = accept_ingest(resources.database, wanted.source, staged, _BY, now_ms)
+        accepted = accept_ingest(resources.database, wanted.source, staged, person(), now_ms)
         ended = _stored(resources, accepted.ingest)
     if ended.state != "succeeded":
         raise EndedError(USAGE if ended.state == "failed" else FAILED, ended.error)
@@ -111,6 +113,8 @@ def _source_here(resources: Resources, wanted: Import, now_ms: int) -> None:
     with resources.database.write() as tx:
         if get_source(tx, wanted.source) is None and wanted.create:
             put_source(tx, wanted.source, "managed", "UTC", {"kind": "managed"}, now_ms)
+            detail = {"by": "first points"}
+            record_change(tx, now_ms, person(), "source.put", wanted.source, detail)
 
 
 def _stored(resources: Resources, ingest: Ingest) -> Ingest:

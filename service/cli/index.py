@@ -9,6 +9,7 @@ import typer
 
 from service.cli.exits import USAGE, EndedError
 from service.cli.output import AsJson, say
+from service.cli.who import note_change
 from service.months import months_ago_ms
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def retention(
         months = index.expire(before_ms, dry_run)
     finally:
         index.close()
+    if months and not dry_run:
+        gone = [f"{each.month} {each.kind}" for each in months]
+        note_change("index.expire", "index", {"older_than": older_than, "months": gone})
     verb = "would delete" if dry_run else "deleted"
     lines = [f"{verb} {each.month} {each.kind}: {each.documents} documents" for each in months]
     say(
@@ -72,6 +76,7 @@ def rebuild_index(
         days_shown(as_json) as progress,
     ):
         counts = Rebuild(database, stores, progress, since_ms).run(source)
+    note_change("index.rebuild", source or "index", {"sources": len(counts)})
     lines = [
         f"{name}: " + ", ".join(f"{some[kind]:,} {kind}" for kind in COUNTS)
         for name, some in counts.items()

@@ -7,6 +7,7 @@ import typer
 
 from service.cli.exits import ANOMALIES, FAILED, USAGE, EndedError
 from service.cli.output import AsJson, say
+from service.cli.who import note_change
 
 
 def add_to(app: typer.Typer) -> None:
@@ -101,6 +102,7 @@ def compact(
 
     with open_stores(load_settings().stores) as stores:
         folded = stores.archive.compact(source)
+    note_change("source.compact", source, {"files": folded})
     say(f"{folded} files folded", {"source": source, "files": folded}, as_json)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from service.cli.output import AsJson, say
+from service.cli.who import note_change
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,6 +50,8 @@ def migrate(as_json: AsJson = False) -> None:
     database = open_database(settings.database_url, settings.database_access)
     try:
         revision = upgrade(database)
+        if revision:
+            note_change("database.migrate", "database", {"revision": revision})
     finally:
         database.close()
     text = f"migrated to {revision}" if revision else "the database is of this version already"

@@ -2,8 +2,10 @@
 
 import logging
 
+from service.api.times import rfc3339
 from service.clock import DAY_MS
 from service.database import retention
+from service.database.audit import SERVICE, forget_changes, record_change
 from service.database.idempotency import forget_old
 from service.database.ingests import get_ingest
 from service.database.ledger import forget_said
@@ -51,7 +53,11 @@ def _forget(parts: WorkerParts, now_ms: int) -> None:
         forget_old(tx, now_ms)
         forget_ended(tx, now_ms - parts.settings.retention_runs_ms)
         forget_said(tx, rows_before_ms)
-        retention.forget_rows(tx, rows_before_ms)
+        rows = retention.forget_rows(tx, rows_before_ms)
+        changes = forget_changes(tx, now_ms - parts.settings.retention_audit_ms)
+        if rows or changes:
+            detail = {"rows": rows, "audit": changes, "before": rfc3339(rows_before_ms)}
+            record_change(tx, now_ms, SERVICE, "records.forget", "database", detail)
 
 
 def _remove_run_folders(parts: WorkerParts, now_ms: int) -> None:

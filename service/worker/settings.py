@@ -22,6 +22,7 @@ class WorkerSettings:
     compact_results_ms: int = 10 * MINUTE_MS  # after a run that stored its results
     retention_runs_ms: int = 7 * DAY_MS
     retention_rows_ms: int = 396 * DAY_MS
+    retention_audit_ms: int = 1100 * DAY_MS
     retention_index_months: int = 0  # for ever
 
     def backoff_ms(self, failures: int) -> int:

@@ -19,7 +19,7 @@ from service.accept import (
 from service.accept_ingest import accept_ingest, new_payload
 from service.cancel import cancel_run
 from service.clock import DAY_MS, HOUR_MS
-from service.database.audit import list_changes
+from service.database.audit import AuditFilter, list_changes
 from service.database.channels import Channel, put_channel
 from service.database.engine import Database
 from service.database.idempotency import LIFE_MS, RequestKey, forget_old
@@ -46,6 +46,7 @@ from workflows.request import RunRequest
 from workflows.status import read_status
 
 KEY = RequestKey("ann", "detections", "k1", "hash-1")
+CANCELS = AuditFilter(action="run.cancel")
 
 
 @pytest.fixture(params=KINDS)
@@ -329,7 +330,7 @@ def test_a_waiting_run_is_cancelled_at_once(database: Database, tmp_path: Path) 
     assert cancel_run(database, objects, run.id, "bob", NOON + 2) == cancelled
     with database.write() as tx:
         assert lease(tx, Leaser("w", "p"), ("run",), NOON + 1, 1000) is None
-        assert [entry.action for entry in list_changes(tx, 10)] == ["run.cancel"]
+        assert [entry.action for entry in list_changes(tx, 10, CANCELS)] == ["run.cancel"]
     assert not read_status(objects, run.id).cancelled
 
 
@@ -343,7 +344,7 @@ def test_a_running_run_is_cancelled_by_a_commit(database: Database, tmp_path: Pa
     assert read_status(objects, run.id).cancelled
     assert cancel_run(database, objects, run.id, "bob", NOON + 2) == asked_run
     with database.write() as tx:
-        said = [entry.action for entry in list_changes(tx, 10)]
+        said = [entry.action for entry in list_changes(tx, 10, CANCELS)]
     assert said == ["run.cancel"], "said once"
 
 
@@ -374,7 +375,7 @@ def test_a_run_that_ends_while_it_is_cancelled_says_how(database: Database, tmp_
     objects = _EndsMeanwhile(tmp_path / "objects", database, other.id, "cancelled")
     assert cancel_run(database, objects, other.id, "bob", NOON).state == "cancelled"
     with database.write() as tx:
-        assert [entry.object for entry in list_changes(tx, 10)] == [other.id]
+        assert [entry.object for entry in list_changes(tx, 10, CANCELS)] == [other.id]
 
 
 def test_what_is_published_or_over_cannot_be_cancelled(database: Database, tmp_path: Path) -> None:
