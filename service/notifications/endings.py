@@ -94,17 +94,13 @@ class Ended:
 def ended_episodes(
     said: Iterable[Said], last: LastVerdicts, start_ms: int, run: str
 ) -> list[Ended]:
-    """What is over by the run's last verdicts; not what only this run tells."""
+    """What is over by the run's last verdicts; what this run tells of is left to the next."""
     found = []
     for series, told in standing(said).items():
         verdict = last.get(series)
-        if verdict is None or verdict.is_anomaly:
+        if verdict is None or verdict.is_anomaly or any(one.run == run for one in told):
             continue
-        over = tuple(
-            one
-            for one in told
-            if one.run != run and start_ms - REACH_MS <= one.ts_ms < verdict.ts_ms
-        )
+        over = tuple(one for one in told if start_ms - REACH_MS <= one.ts_ms < verdict.ts_ms)
         if over:
             found.append(Ended(verdict, over))
     return found
@@ -137,7 +133,7 @@ def _row(ended: Ended, named: PlannedSeries) -> Told:
         reason="ok",
         episode_start_ms=ended.starts[0],
     )
-    return Told("ended", change)
+    return Told("ended", change, ended.starts[0])
 
 
 def last_verdicts(objects: Objects, run: str, series: Collection[str]) -> LastVerdicts:

@@ -67,7 +67,8 @@ def _anomaly() -> Data:
 def _withdrawn() -> Data:
     told = _change({"region": "jp", "model": "dnn-v4"}, 0.409, 0.413, kind="withdrawn")
     taken_back = Digest()
-    row = Told("withdrawn", replace(told, previous={"value": 0.312}, cause="data"))
+    told = replace(told, previous={"value": 0.312}, cause="data")
+    row = Told("withdrawn", told, told.ts_ms, (told,))
     taken_back.add([row], [Episode("withdrawn", told, told.ts_ms, "critical", None)])
     return withdrawn_data(_subject(), _report("succeeded", withdrawn=1), taken_back, 0, _SIZE)
 
@@ -117,7 +118,8 @@ def _tell(
     before_ms: int | None = None,
 ) -> None:
     episode = Episode(phase, change, change.episode_start_ms, was, now)
-    digest.add([Told(phase, change, (change,), before_ms)], [episode])
+    row = Told(phase, change, change.episode_start_ms, (change,), before_ms)
+    digest.add([row], [episode])
 
 
 def _change(labels: dict[str, str], value: float, expected: float, **changes: Any) -> Change:

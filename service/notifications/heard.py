@@ -53,9 +53,16 @@ class Teller:
         """What the channel was told by the run's rule about some series."""
         return said_of_series(self.tx, self.channel, self.run.source, self.run.rule or "", series)
 
-    def record(self, event: str, changes: Iterable[Change], status: str) -> None:
-        """Into the ledger: what the run's message says of some changes."""
-        record_said(self.tx, (self._said(event, change, status) for change in changes))
+    def record(self, event: str, told: Iterable[Told], status: str) -> None:
+        """Into the ledger: what the run's message says of the changes that rows cover."""
+        record_said(
+            self.tx,
+            (
+                self._said(event, change, row.episode_ms, status)
+                for row in told
+                for change in row.covers
+            ),
+        )
 
     def record_ends(self, ended: Iterable[Ended]) -> None:
         """Into the ledger: what was said is over."""
@@ -79,7 +86,7 @@ class Teller:
     def _delivery(self, event: str) -> str:
         return message_id(self.run.id, self.channel, event)
 
-    def _said(self, event: str, change: Change, status: str) -> Said:
+    def _said(self, event: str, change: Change, episode_ms: int, status: str) -> Said:
         return Said(
             channel=self.channel,
             anomaly=change.anomaly,
@@ -89,7 +96,7 @@ class Teller:
             rule=self.run.rule or "",
             series=change.series,
             ts_ms=change.ts_ms,
-            episode_ms=change.episode_start_ms,
+            episode_ms=episode_ms,
             severity=change.severity,
             delivery=self._delivery(event),
             run=self.run.id,
@@ -114,8 +121,9 @@ class Heard:
         """Changes of whole series."""
         series = sorted({change.series for change in changes})
         memory = Memory(self.teller.said_of(series))
+        if self._withdrawn(changes, memory, last):  # told first: the rest builds upon it
+            memory = Memory(self.teller.said_of(series))
         self._found(changes, memory)
-        self._withdrawn(changes, memory, last)
 
     def _found(self, changes: Sequence[Change], memory: Memory) -> None:
         telling = tell_anomalies(
@@ -127,28 +135,29 @@ class Heard:
         )
         for why, count in telling.held.items():
             self.notes.hold("anomaly", why, count)
-        covered = [change for row in telling.told for change in row.covers]
-        if self._hold("anomaly", len(covered)):
+        covered = sum(len(row.covers) for row in telling.told)
+        if self._hold("anomaly", covered):
             return
         self.standing.add(telling.told, found_episodes(telling.told, memory))
-        self.told["found"] += len(covered)
-        self.teller.record("anomaly", covered, "found")
+        self.told["found"] += covered
+        self.teller.record("anomaly", telling.told, "found")
 
-    def _withdrawn(self, changes: Sequence[Change], memory: Memory, last: LastVerdicts) -> None:
+    def _withdrawn(self, changes: Sequence[Change], memory: Memory, last: LastVerdicts) -> bool:
         withdrawing = tell_withdrawals(changes, memory)
         for why, count in withdrawing.held.items():
             self.notes.hold("withdrawn", why, count)
-        gone = (*withdrawing.told, *withdrawing.by_rule)
-        if self._hold("withdrawn", len(gone)):
-            return
         rows = [
-            Told("withdrawn", change, still_ms=last.unusual_since(change.series, change.ts_ms))
-            for change in withdrawing.told
+            replace(row, still_ms=last.unusual_since(row.shown.series, row.shown.ts_ms))
+            for row in withdrawing.told
         ]
+        gone = (*rows, *withdrawing.by_rule)
+        if self._hold("withdrawn", len(gone)):
+            return False
         self.taken_back.add(rows, withdrawn_episodes(gone, memory))
         self.by_rule += len(withdrawing.by_rule)
         self.told["withdrawn"] += len(gone)
         self.teller.record("withdrawn", gone, "withdrawn")
+        return bool(gone)
 
     def _hold(self, event: str, count: int) -> bool:
         """Whether nothing is told: the channel does not want it."""

@@ -27,6 +27,7 @@ class Told:
 
     phase: Phase
     shown: Change  # the worst, then the latest
+    episode_ms: int  # the start by which the channel knows the episode: late data may move it
     covers: tuple[Change, ...] = ()
     before_ms: int | None = None  # when less was told of what is worse now
     still_ms: int | None = None  # the newest point of what was withdrawn, if it is unusual, too
@@ -44,8 +45,8 @@ class Telling:
 class Withdrawing:
     """Withdrawals told one by one (the data changed), or as one number (the rule did)."""
 
-    told: tuple[Change, ...] = ()
-    by_rule: tuple[Change, ...] = ()
+    told: tuple[Told, ...] = ()
+    by_rule: tuple[Told, ...] = ()
     held: Mapping[Reason, int] = field(default_factory=dict)
 
 
@@ -81,10 +82,15 @@ class Memory:
         """Whether this transition was told."""
         return (change.anomaly, change.transition) in self._transitions
 
-    def stands(self, anomaly: str) -> bool:
-        """Whether the anomaly was told and not taken back."""
+    def found(self, anomaly: str) -> Said | None:
+        """What was told of an anomaly that was not taken back."""
         last = self._last.get(anomaly)
-        return last is not None and last.status == "found"
+        return last if last is not None and last.status == "found" else None
+
+    def episode_of(self, change: Change) -> int:
+        """The start by which the channel knows a change's episode."""
+        known = self.worst_of(change.series, change.episode_start_ms, change.ts_ms)
+        return change.episode_start_ms if known is None else known.episode_ms
 
     def told_of(self, series: str, episode_ms: int, until_ms: int) -> list[Said]:
         """What was told of an episode and stands.
@@ -96,6 +102,10 @@ class Memory:
             for one in self._series.get(series, ())
             if one.episode_ms == episode_ms or episode_ms <= one.ts_ms <= until_ms
         ]
+
+    def episode(self, series: str, episode_ms: int) -> list[Said]:
+        """What was told of an episode by this start and stands."""
+        return [one for one in self._series.get(series, ()) if one.episode_ms == episode_ms]
 
     def worst_of(self, series: str, episode_ms: int, until_ms: int) -> Said | None:
         """The worst of that, and of several the one told last."""
@@ -122,7 +132,7 @@ def tell_anomalies(
         else:
             held[reason] += 1
     if rules.repeat == "always":
-        rows = [Told("new", change, (change,)) for change in fresh]
+        rows = [Told("new", change, memory.episode_of(change), (change,)) for change in fresh]
     else:
         rows = _episodes(fresh, memory, held)
     rows.sort(key=lambda row: badness(row.shown), reverse=True)
@@ -154,8 +164,10 @@ def _episodes(fresh: list[Change], memory: Memory, held: Counter[Reason]) -> lis
             held["episode_told"] += len(points) - len(worse)
         if worse:
             worst = max(worse, key=badness)
-            before_ms = None if known is None else known.said_ms
-            rows.append(Told("started" if known is None else "worse", worst, worse, before_ms))
+            if known is None:
+                rows.append(Told("started", worst, start_ms, worse))
+            else:
+                rows.append(Told("worse", worst, known.episode_ms, worse, known.said_ms))
     return rows
 
 
@@ -167,19 +179,19 @@ def badness(change: Change) -> tuple[int, float, int]:
 def tell_withdrawals(changes: Sequence[Change], memory: Memory) -> Withdrawing:
     """Only what was told is taken back."""
     held: Counter[Reason] = Counter()
-    told: list[Change] = []
-    by_rule: list[Change] = []
+    told: list[Told] = []
+    by_rule: list[Told] = []
     for change in changes:
         if change.kind != "withdrawn":
             continue
+        found = memory.found(change.anomaly)
         if memory.knows(change):
             held["told_before"] += 1
-        elif not memory.stands(change.anomaly):
+        elif found is None:
             held["never_told"] += 1
-        elif change.cause == "data":
-            told.append(change)
-        elif change.cause == "rule":
-            by_rule.append(change)
-        else:
+        elif change.cause == "baseline":
             held["baseline_changed"] += 1
+        else:
+            row = Told("withdrawn", change, found.episode_ms, (change,))
+            (told if change.cause == "data" else by_rule).append(row)
     return Withdrawing(tuple(told), tuple(by_rule), dict(held))

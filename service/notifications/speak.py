@@ -131,17 +131,17 @@ class _Speaker:
         standing, over = self.heard.standing, self.heard.over
         taken_back, by_rule = self.heard.taken_back, self.heard.by_rule
         counts = self.heard.told
-        if standing.rows or over.rows:
-            self._queue(
-                "anomaly", lambda size: anomaly_data(self.subject, report, standing, over, size)
-            )
-            self.notes.send("anomaly", self._id("anomaly"), counts["found"], over.rows)
         if taken_back.rows or by_rule:
             self._queue(
                 "withdrawn",
                 lambda size: withdrawn_data(self.subject, report, taken_back, by_rule, size),
             )
             self.notes.send("withdrawn", self._id("withdrawn"), counts["withdrawn"])
+        if standing.rows or over.rows:
+            self._queue(
+                "anomaly", lambda size: anomaly_data(self.subject, report, standing, over, size)
+            )
+            self.notes.send("anomaly", self._id("anomaly"), counts["found"], over.rows)
 
     def say_of_run(self, event: str, report: Report | None, error: str = "") -> None:
         """A message about the run itself, if request and channel both name the event."""

@@ -47,27 +47,24 @@ def found_episodes(told: Sequence[Told], memory: Memory) -> list[Episode]:
     """What a batch of rows says of episodes."""
     by_episode: dict[tuple[str, int], list[Told]] = {}
     for row in told:
-        by_episode.setdefault((row.shown.series, row.shown.episode_start_ms), []).append(row)
+        by_episode.setdefault((row.shown.series, row.episode_ms), []).append(row)
     episodes = []
     for (series, since_ms), rows in by_episode.items():
-        until_ms = max(change.ts_ms for row in rows for change in row.covers)
-        before = memory.worst_of(series, since_ms, until_ms)
-        was = None if before is None else before.severity
+        was = worst_severity(one.severity for one in memory.episode(series, since_ms))
         now = worst_severity([was, *(change.severity for row in rows for change in row.covers)])
         episodes.append(Episode(rows[0].phase, rows[0].shown, since_ms, was, now))
     return episodes
 
 
-def withdrawn_episodes(changes: Iterable[Change], memory: Memory) -> list[Episode]:
-    """What a batch of withdrawals leaves of episodes."""
+def withdrawn_episodes(rows: Iterable[Told], memory: Memory) -> list[Episode]:
+    """What a batch of withdrawals leaves of the episodes as they were told."""
     by_episode: dict[tuple[str, int], list[Change]] = {}
-    for change in changes:
-        by_episode.setdefault((change.series, change.episode_start_ms), []).append(change)
+    for row in rows:
+        by_episode.setdefault((row.shown.series, row.episode_ms), []).append(row.shown)
     episodes = []
     for (series, since_ms), gone in by_episode.items():
         anomalies = {change.anomaly for change in gone}
-        until_ms = max(change.ts_ms for change in gone)
-        told = memory.told_of(series, since_ms, until_ms)
+        told = memory.episode(series, since_ms)
         was = worst_severity(one.severity for one in told)
         now = worst_severity(one.severity for one in told if one.anomaly not in anomalies)
         episodes.append(Episode("withdrawn", gone[0], since_ms, was, now))
