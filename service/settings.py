@@ -239,6 +239,10 @@ class Settings(BaseSettings):
         description="Internal networks that channels may reach, as CIDRs with commas: "
         "`10.20.0.0/16,fd00::/8`. All other addresses must be public.",
     )
+    slack_api: str = Field(
+        "https://slack.com/api",
+        description="Where bots post: change it only for a gateway that stands before Slack.",
+    )
     egress_proxy: str = Field(
         "",
         description="Proxy that channels' messages take to the outside, where it is reached only "

@@ -1,7 +1,7 @@
 """PUT /v1/channels/{channel}: each kind as people write it, and as it is shown without secrets."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -14,6 +14,7 @@ from service.notifications.kinds.catalog import Kinds
 from service.notifications.kinds.kind import Given
 
 Url = Annotated[str, Field(max_length=2000)]
+Secret = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[!-~]+$")]
 
 
 class _ChannelBody(Body):
@@ -51,7 +52,68 @@ class WebhookBody(_ChannelBody):
         return {"secret": self.secret}
 
 
-AnyBody = WebhookBody
+class SlackBody(_ChannelBody):
+    """Slack: an incoming webhook, or a bot that posts to a channel and answers in threads."""
+
+    kind: Literal["slack"]
+    webhook_url: Url | None = Field(
+        default=None,
+        description="Of an incoming webhook; it is a secret. Left out: the old one stays.",
+    )
+    bot_token: Annotated[str, Field(max_length=600)] | None = Field(
+        default=None,
+        description="`xoxb-...` with the scope chat:write. Left out: the old one stays.",
+    )
+    channel: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="Where the bot posts: `#name` or, better, `C0123456789`."
+    )
+
+    def _secrets(self) -> Mapping[str, str | None]:
+        return {"webhook_url": self.webhook_url, "bot_token": self.bot_token}
+
+
+AlertEvent = Literal["anomaly", "withdrawn", "succeeded", "partial", "failed"]
+
+
+class AlertmanagerBody(_ChannelBody):
+    """Prometheus' Alertmanager, or all servers of a cluster."""
+
+    kind: Literal["alertmanager"]
+    events: list[AlertEvent] = Field(  # type: ignore[assignment]
+        default_factory=lambda: list(get_args(AlertEvent)),
+        min_length=1,
+        description="What becomes an alert or ends one. Default: all of them.",
+    )
+    url: Url | None = Field(default=None, description="`https://host/prefix`, without /api/v2.")
+    urls: list[Url] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=10,
+        description="Instead of `url` all servers of a cluster: each gets every alert.",
+    )
+    bearer_token: Secret | None = Field(
+        default=None, description="Left out: the old one stays, unless `user` is given."
+    )
+    user: Annotated[str, Field(min_length=1, max_length=200, pattern="^[^:]*$")] | None = Field(
+        default=None, description="Instead of a token; goes with `password`."
+    )
+    password: Secret | None = Field(default=None, description="Left out: the old one stays.")
+    labels: dict[str, Annotated[str, Field(max_length=250)]] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Labels that every alert gets, for routing.",
+    )
+    hold: str | None = Field(
+        default=None,
+        description="An alert that nobody ends is over this long after it was last sent, such as "
+        "`25h`. Default: 7d where the end of an episode is told, 25h where every point is.",
+    )
+
+    def _secrets(self) -> Mapping[str, str | None]:
+        return {"bearer_token": self.bearer_token, "password": self.password}
+
+
+AnyBody = Annotated[WebhookBody | SlackBody | AlertmanagerBody, Field(discriminator="kind")]
 
 
 class _ChannelOut(BaseModel):
@@ -75,11 +137,32 @@ class WebhookOut(_ChannelOut):
     )
 
 
-AnyOut = WebhookOut
-_OUT: TypeAdapter[AnyOut] = TypeAdapter(AnyOut)
+class SlackOut(_ChannelOut):
+    """A Slack channel; of URL and token only the beginning."""
+
+    kind: Literal["slack"]
+    webhook_url: str | None = Field(default=None, description="Masked.")
+    bot_token: str | None = Field(default=None, description="Masked.")
+    channel: str | None = None
 
 
-def shown(kinds: Kinds, channel: Channel, new_secret: str | None = None) -> AnyOut:
+class AlertmanagerOut(_ChannelOut):
+    """Alertmanagers, without what logs in there."""
+
+    kind: Literal["alertmanager"]
+    urls: list[str]
+    user: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    hold: str | None = None
+
+
+AnyOut = Annotated[WebhookOut | SlackOut | AlertmanagerOut, Field(discriminator="kind")]
+_OUT: TypeAdapter[WebhookOut | SlackOut | AlertmanagerOut] = TypeAdapter(AnyOut)
+
+
+def shown(
+    kinds: Kinds, channel: Channel, new_secret: str | None = None
+) -> WebhookOut | SlackOut | AlertmanagerOut:
     """A channel without its secrets, but for one that was made just now."""
     content: dict[str, Any] = {
         "name": channel.name,

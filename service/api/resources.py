@@ -41,7 +41,7 @@ class Resources:
     @cached_property
     def kinds(self) -> Kinds:
         """Kinds of channels."""
-        return kinds_of()
+        return kinds_of(self.settings.slack_api)
 
     @property
     def limits(self) -> Limits:

@@ -27,6 +27,8 @@ def send(client: httpx2.Client, destination: Destination, message: Message, now_
 
 def _send(client: httpx2.Client, destination: Destination, message: Message, now_ms: int) -> Answer:
     requests = destination.render(message, now_ms)
+    if not requests:  # it is about nothing that this receiver keeps
+        return Answer("sent")
     answers = [_attempt(client, destination, request, now_ms) for request in requests]
     return _joined(requests, answers)
 

@@ -1,0 +1,1 @@
+"""Each kind of channel against its receiver, and endpoints under several workers."""
