@@ -1,7 +1,7 @@
 """The ledger: what was said about which anomaly, so that nothing is said twice."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, delete, exists, insert, or_, select
 
@@ -30,6 +30,9 @@ class Said:
     said_ms: int
 
 
+_COLUMNS = [_T.c[field.name] for field in fields(Said)]
+
+
 def record_said(tx: Connection, said: Iterable[Said]) -> None:
     """Write what a delivery says, in the transaction that queues it."""
     rows = {(one.channel, one.anomaly, one.transition): vars(one) for one in said}
@@ -44,7 +47,7 @@ def said_of_series(
     found: list[Said] = []
     for start in range(0, len(series), _LIST_LENGTH):
         query = (
-            select(_T)
+            select(*_COLUMNS)
             .where(
                 _T.c.channel == channel,
                 _T.c.source == source,
@@ -53,7 +56,7 @@ def said_of_series(
             )
             .order_by(_T.c.series, _T.c.ts_ms, _T.c.anomaly, _T.c.transition)
         )
-        found.extend(Said(**row._asdict()) for row in tx.execute(query))
+        found.extend(Said(*row) for row in tx.execute(query))
     return found
 
 

@@ -55,10 +55,11 @@ class Teller:
 
     def record(self, event: str, told: Iterable[Told], status: str) -> None:
         """Into the ledger: what the run's message says of the changes that rows cover."""
+        delivery = message_id(self.run.id, self.channel, event)
         record_said(
             self.tx,
             (
-                self._said(event, change, row.episode_ms, status)
+                self._said(delivery, change, row.episode_ms, status)
                 for row in told
                 for change in row.covers
             ),
@@ -66,6 +67,7 @@ class Teller:
 
     def record_ends(self, ended: Iterable[Ended]) -> None:
         """Into the ledger: what was said is over."""
+        delivery = message_id(self.run.id, self.channel, "anomaly")
         record_said(
             self.tx,
             (
@@ -74,7 +76,7 @@ class Teller:
                     status="ended",
                     transition=-said.transition,
                     ts_ms=one.verdict.ts_ms,
-                    delivery=self._delivery("anomaly"),
+                    delivery=delivery,
                     run=self.run.id,
                     said_ms=self.now_ms,
                 )
@@ -83,10 +85,7 @@ class Teller:
             ),
         )
 
-    def _delivery(self, event: str) -> str:
-        return message_id(self.run.id, self.channel, event)
-
-    def _said(self, event: str, change: Change, episode_ms: int, status: str) -> Said:
+    def _said(self, delivery: str, change: Change, episode_ms: int, status: str) -> Said:
         return Said(
             channel=self.channel,
             anomaly=change.anomaly,
@@ -98,7 +97,7 @@ class Teller:
             ts_ms=change.ts_ms,
             episode_ms=episode_ms,
             severity=change.severity,
-            delivery=self._delivery(event),
+            delivery=delivery,
             run=self.run.id,
             said_ms=self.now_ms,
         )

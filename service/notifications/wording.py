@@ -17,6 +17,7 @@ _MONTHS = (
 _TEENS = (11, 12, 13)
 _WHOLE_PERCENT = 10  # from here on a change has no decimals
 _MOST_PERCENT = 9_999
+_MOST_WHOLE = 1e15  # larger numbers are written with an exponent
 
 
 def severity_word(severity: str) -> str:
@@ -101,7 +102,7 @@ def number_text(value: float | None, pattern: str = "") -> str:
     if not math.isfinite(value):
         return "unbounded"
     if not pattern:
-        return f"{value:,.0f}" if abs(value) >= 1000 and value == round(value) else f"{value:.4g}"
+        return f"{value:,.0f}" if 1000 <= abs(value) < _MOST_WHOLE else f"{value:.4g}"
     percent = pattern.endswith("%")
     decimals = len(pattern.rstrip("%").partition(".")[2])
     grouping = "," if "," in pattern else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import jsonschema
 import pytest
@@ -14,7 +15,9 @@ from service.database.deliveries import Delivery
 from service.database.ledger import said_of_series
 from service.database.metrics import learn_metrics
 from service.database.runs import Run
+from service.notifications.message import MOST_BYTES
 from service.notifications.schema import events_schema
+from service.notifications.speak import Ending, speak_of_end
 from service.notifications.wording import (
     change_percent,
     date_text,
@@ -28,7 +31,7 @@ from tests.service.databases import KINDS
 from tests.service.fake_launcher import finish
 from tests.service.world import World
 from tests.service.world import world as open_world
-from workflows.report import Change
+from workflows.report import COUNTS, Change, Report
 
 TODAY = NOON - NOON % DAY_MS - 9 * HOUR_MS  # midnight in Tokyo
 
@@ -234,6 +237,45 @@ def test_a_message_has_ten_rows_the_worst_first(world: World) -> None:
     assert (len(data["rows"]), data["more_rows"]) == (10, 21)
     assert notes["sent"][0]["count"] == 31
     assert held(told(world, points)[1]) == {("anomaly", "told_before"): 31}
+
+
+def test_however_much_is_wrong_a_batch_is_held_at_a_time(world: World) -> None:
+    """Ten thousand changes go by one after another; the message stays small."""
+    gone: list[int] = []
+    most = 0
+
+    def flood() -> Iterator[Change]:
+        nonlocal most
+        for number in range(10_000):
+            one = change(f"s{number:05}")
+            finalize(one, gone.append, number)
+            most = max(most, number - len(gone))
+            yield one
+
+    run = world.run(world.accept(notify={"channels": ["chat"], "on": ["anomaly"]}))
+    report = Report(run.id, run.generation, "succeeded", {**dict.fromkeys(COUNTS, 0)})
+    with world.database.write() as tx:
+        ending = Ending("succeeded", report)
+        notes = speak_of_end(tx, world.parts.reports, run, ending, flood(), NOON)
+    assert notes["chat"]["sent"][0]["count"] == 10_000
+    assert most < 2_500
+    (delivery,) = world.deliveries(run=run.id)
+    data = body(delivery)["data"]
+    assert (len(data["rows"]), data["more_rows"]) == (10, 9_990)
+    assert len(data["episodes"]) + data["more_episodes"] == 10_000
+    assert data["closing"][0] == "The 10 worst are shown; 9,990 more in the report."
+
+
+def test_a_message_is_at_most_64_kib_whatever_it_is_about(world: World) -> None:
+    long = {f"label_{number:03}": "長" * 2_000 for number in range(32)}
+    notify = {"channels": ["chat"], "on": ["anomaly", "failed"]}
+    sent, _ = told(world, [replace(change(f"s{n}"), labels=long) for n in range(40)], notify)
+    assert len(sent["anomaly"].body.encode()) <= MOST_BYTES
+    data = body(sent["anomaly"])["data"]
+    assert data["rows"], "one at least is shown"
+    assert len(data["rows"]) + data["more_rows"] == 40
+    assert len(data["episodes"]) + data["more_episodes"] == 40
+    assert len(data["rows"][0]["labels_text"]) <= 300
 
 
 def test_an_event_goes_out_only_if_request_and_channel_name_it(world: World) -> None:
