@@ -10,6 +10,7 @@ from detectors.wall_clock import to_utc, to_wall
 from service.clock import DAY_MS, HOUR_MS
 from service.duration import duration_ms, written
 from service.errors import RequestError
+from workflows.points_rows import FIRST_MS, LAST_MS
 
 _WEEK_MS = 7 * DAY_MS
 _MONTH_MS = (28 * DAY_MS, 31 * DAY_MS)  # a step in here is a calendar month
@@ -46,6 +47,8 @@ def resolve_range(
         )
     if end_ms <= start_ms:
         raise RequestError("range: end must be after start; the end is not included", "/range")
+    if start_ms < FIRST_MS or end_ms > LAST_MS:
+        raise RequestError("range: allowed are the years 1900 to 2199", "/range")
     return start_ms, end_ms
 
 

@@ -8,7 +8,7 @@ import base64
 import json
 from typing import Literal
 
-from storage.errors import InvalidError
+from storage.errors import CursorError, InvalidError
 
 Kind = Literal["anomalies", "series"]
 _SHAPES: dict[Kind, tuple[type, ...]] = {"anomalies": (int, str), "series": (str, str)}
@@ -29,15 +29,17 @@ def encode(kind: Kind, *position: str | int) -> str:
 
 def decode(kind: Kind, cursor: str) -> tuple[str | int, ...]:
     """The position of a cursor of this kind; InvalidError for anything else."""
-    refusal = InvalidError("cursor: is not one that a page of this search gave")
+    refusal = CursorError("cursor: is not one that a page of this search gave")
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal from None
     if not isinstance(found, list) or found[:1] != [kind]:
         raise refusal
     position = tuple(found[1:])
     if tuple(type(part) for part in position) != _SHAPES[kind]:
         raise refusal
+    if any(isinstance(part, int) and abs(part) >= 1 << 63 for part in position):
+        raise refusal  # no store could hold it
     return position

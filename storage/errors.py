@@ -8,6 +8,7 @@ StorageError                     one exception for each cause, with the store's 
 ├── CorruptError                 permanent: a file or row cannot be read as what it should be
 ├── FullError                    transient: no room is left; nothing of the write counts
 ├── InvalidError                 permanent: the request to the store makes no sense
+│   └── CursorError              a cursor that no page of this search gave
 └── ExistsError                  permanent: an object that must be new is there already
 
 ``transient`` is what the rooms above use to decide about a retry; nothing else does.
@@ -54,6 +55,10 @@ class CorruptError(StorageError):
 
 class InvalidError(StorageError):
     """The request to the store makes no sense."""
+
+
+class CursorError(InvalidError):
+    """A cursor is not one that a page of this search gave."""
 
 
 class ExistsError(StorageError):

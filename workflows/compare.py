@@ -1,5 +1,6 @@
 """publish, before its commit: results against what is stored, written down chunk by chunk."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +30,10 @@ from workflows.published import (
 )
 from workflows.reconcile import Reconciled, RunFacts, reconcile
 from workflows.report import COUNTS, MAX_FAILURES, Outcome, SeriesFailure, change_line
-from workflows.request import RequirePoints, RunRequest
+from workflows.request import RunRequest
 
 SEARCH_PAGE = 1_000
+_LONGEST_ASKED = 300
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Comparison:
         verified = counts["changed"] + counts["unchanged"] + counts["withdrawn"]
         counts["unverified"] = max(standing - verified, 0)
         counts["series"] = self.plan.series
-        outcome, error = outcome_of(counts, self.request.require_points, tally.failures)
+        outcome, error = outcome_of(counts, self.request, tally.failures)
         return Published(
             run=self.request.run,
             generation=self.request.generation,
@@ -199,16 +201,19 @@ class Comparison:
 
 
 def outcome_of(
-    counts: dict[str, int], require_points: RequirePoints, failures: list[SeriesFailure]
+    counts: dict[str, int], request: RunRequest, failures: list[SeriesFailure]
 ) -> tuple[Outcome, str]:
     """How a run that reached publish ends, and why in plain words."""
     series, absent = counts["series"], counts["series_without_points"]
+    require_points = request.require_points
     if series and counts["failed"] == series:
         return "failed", f"none of {series} series could be judged; {failures[0].error}"
     missing = f"{absent} of {series} series have no points in the range"
     if not series:
         outcome: Outcome = "failed" if require_points == "fail" else "partial"
-        return outcome, "no series with points matches the metrics and labels"
+        asked = textwrap.shorten(", ".join(request.metrics), _LONGEST_ASKED, placeholder=" ...")
+        labels = " with these labels" if request.labels else ""
+        return outcome, f"no series with points matches {asked}{labels}"
     if require_points == "fail" and absent:
         return "failed", missing
     if not counts["judged"]:

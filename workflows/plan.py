@@ -87,11 +87,23 @@ def _make(context: StepContext, run: str) -> Plan:
     return attempt.commit(PLAN, made).read(Plan)
 
 
+def _widest_label(keys: Sequence[SeriesKey]) -> str:
+    """The label to blame: usually one that names each user or request."""
+    values: dict[str, set[str]] = {}
+    for key in keys:
+        for name, value in key.labels:
+            values.setdefault(name, set()).add(value)
+    if not values:
+        return ""
+    name = max(values, key=lambda one: len(values[one]))
+    return f"; the label {name} alone has {len(values[name]):,} values"
+
+
 def _check_limits(scan: Scan, request: RunRequest, settings: WorkflowSettings) -> None:
     if len(scan.keys) > request.max_series:
         raise BadRequestError(
             f"{len(scan.keys):,} series match, allowed are {request.max_series:,}: choose fewer "
-            "metrics or labels, or raise max_series",
+            f"metrics or labels, or raise LUPUS_MAX_SERIES{_widest_label(scan.keys)}",
             "/max_series",
         )
     points = sum(scan.counts)

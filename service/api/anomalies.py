@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from service.api.access import Asking, check, source_or_404, visible
 from service.api.body import Body, StrictRoute, check_kept
+from service.api.errors import QueryError
 from service.api.label_query import query_conditions
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened, Resources
@@ -121,6 +122,9 @@ def search_anomalies(
         names = visible(tx, caller, "read")
         if source is not None:
             timezone = source_or_404(tx, caller, "read", source).timezone
+    start_ms, end_ms = query_ms("start", start, timezone), query_ms("end", end, timezone)
+    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+        raise QueryError("start", "must be before end")
     query = AnomalyQuery(
         source=source,
         sources=None if names is None else tuple(names),
@@ -128,8 +132,8 @@ def search_anomalies(
         rule=rule,
         series=series,
         labels=query_conditions("labels", labels or ()),
-        start_ms=query_ms("start", start, timezone),
-        end_ms=query_ms("end", end, timezone),
+        start_ms=start_ms,
+        end_ms=end_ms,
         min_severity=min_severity,
         status=status,
         verdict=verdict,

@@ -8,11 +8,12 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from starlette.types import Message, Receive
 
 from service.api.errors import MediaTypeError, QueryError
-from service.errors import RequestError, TooLargeError
+from service.api.strict_json import read_json
+from service.errors import TooLargeError
 
 
 def check_kept(text: str) -> str:
@@ -75,6 +76,9 @@ class StrictRoute(APIRoute):
                 if name not in known:
                     allowed = ", ".join(known) or "none"
                     raise QueryError(name, f"unknown parameter. Allowed are {allowed}")
+            for name, value in request.query_params.multi_items():
+                if "\0" in value:
+                    raise QueryError(name, "NUL: allowed are all characters but NUL")
             if self.body_field is not None:
                 settings = request.app.state.resources.settings
                 await _read(request, settings.max_request_kb)
@@ -115,10 +119,10 @@ async def _read(request: Request, limit_kb: int) -> None:
         raise MediaTypeError(
             f"Content-Type {media or 'is missing'}: allowed here is application/json"
         )
-    try:
-        request.state.body = from_json(bytes(body), allow_inf_nan=False)
-    except ValueError as error:
-        raise RequestError(f"the body is not JSON: {error}") from None
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise MediaTypeError(f"Content-Encoding {encoding}: allowed here is identity")
+    request.state.body = read_json(bytes(body))
 
 
 def _replay(request: Request) -> Receive:

@@ -21,11 +21,16 @@ def decode(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         position = None
     fits = isinstance(position, list) and len(position) == len(kinds)
-    if not fits or any(type(part) is not kind for part, kind in zip(position, kinds, strict=True)):
+    if not fits or not all(map(_is, position, kinds)):
         raise QueryError(
             "cursor", "is not a cursor of this list: take `cursor` of the page before, as it is"
         )
     return tuple(position)
+
+
+def _is(part: object, kind: type) -> bool:
+    """Whether a part is of the kind, and no number that a database could not hold."""
+    return type(part) is kind and not (isinstance(part, int) and abs(part) >= 1 << 63)

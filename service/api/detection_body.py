@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from service.accept import AskedDetection
 from service.api.body import Body
 from service.api.label_query import Condition, conditions
-from service.api.problems import escape
+from service.api.pointer import escape
 from service.api.source_body import Duration, as_list
 from service.errors import RequestError
 from service.ranges import AskedRange
@@ -24,8 +24,17 @@ def check_printable(text: str) -> str:
     return text
 
 
+def check_stars(glob: str) -> str:
+    """Refuse a glob that would be matched for longer than it could mean anything."""
+    if glob.count("*") > _MOST_STARS:
+        raise ValueError(f"allowed are up to {_MOST_STARS} * in a name")
+    return glob
+
+
+_MOST_STARS = 10
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 RuleName = Annotated[Name, AfterValidator(check_printable)]
+Glob = Annotated[Name, AfterValidator(check_printable), AfterValidator(check_stars)]
 ChannelName = Annotated[str, Field(min_length=1, max_length=63)]
 Event = Literal["started", "anomaly", "withdrawn", "no_data", "succeeded", "partial", "failed"]
 
@@ -80,7 +89,7 @@ class DetectionBody(Body):
     """Check this metric in this range with this detector."""
 
     source: Name
-    metric: Annotated[list[Name], BeforeValidator(as_list)] = Field(
+    metric: Annotated[list[Glob], BeforeValidator(as_list)] = Field(
         min_length=1, max_length=1000, description="A name, a list, or globs with * and ?."
     )
     range: RangeBody

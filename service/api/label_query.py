@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
 from service.api.errors import QueryError
 from service.api.source_body import as_list
+from service.api.strict_json import read_json
+from service.errors import RequestError
 from storage.conditions import label_tests
 from storage.errors import InvalidError
 from storage.selector import LabelCondition
@@ -56,8 +57,8 @@ def query_conditions(parameter: str, texts: Sequence[str]) -> dict[str, LabelCon
 def _one(parameter: str, text: str) -> dict[str, list[str] | None]:
     if text.lstrip().startswith("{"):
         try:
-            return _CONDITIONS.validate_python(from_json(text))
-        except (ValidationError, ValueError):
+            return _CONDITIONS.validate_python(read_json(text))
+        except (ValidationError, RequestError):
             raise QueryError(
                 parameter, 'as JSON it is {"name": "value"}, a list of values, or null'
             ) from None

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from detectors.errors import DetectorError, ParameterError
 from service import errors as service_errors
 from service.api.errors import MediaTypeError, QueryError
+from service.api.pointer import escape, pointer_to
 from storage import errors as storage_errors
 from workflows import errors as workflow_errors
 
@@ -68,6 +69,7 @@ _TITLES = {
 }
 # Room is made by people or by retention: it takes longer than a lock.
 _RETRY_SECONDS = {503: 5, 507: 60}
+_LONGEST_TEXT = 900
 # Where the schema speaks of Python and the caller writes JSON.
 _WORDS = {"dict_type": "Input should be an object"}
 
@@ -103,12 +105,22 @@ def problem(
         "type": f"urn:lupus:problem:{slug}",
         "title": _TITLES.get(status, "Error"),
         "status": status,
-        "detail": detail,
+        "detail": _short(detail),
         **more,
     }
     if errors:
-        content["errors"] = [error.model_dump(exclude_none=True) for error in errors]
+        content["errors"] = [
+            {name: _short(text) for name, text in error.model_dump(exclude_none=True).items()}
+            for error in errors
+        ]
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _short(text: str) -> str:
+    """What was sent comes first in a message and may be long, what is allowed comes last."""
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return f"{text[: _LONGEST_TEXT // 3]} ... {text[-_LONGEST_TEXT * 2 // 3 :]}"
 
 
 def known(error: Exception) -> tuple[int, str] | None:
@@ -136,6 +148,8 @@ def from_exception(error: Exception) -> JSONResponse:
 def _fields(error: Exception) -> list[FieldProblem]:
     if isinstance(error, QueryError):
         return [FieldProblem(parameter=error.parameter, detail=error.message)]
+    if isinstance(error, storage_errors.CursorError):
+        return [FieldProblem(parameter="cursor", detail=str(error))]
     if isinstance(error, ParameterError):
         pointer = f"/detector/{escape(error.field)}"
         return [FieldProblem(pointer=pointer, detail=error.message)]
@@ -152,11 +166,6 @@ def _headers(error: Exception, status: int) -> dict[str, str] | None:
         return {"Accept-Encoding": "gzip, identity"}
     seconds = _RETRY_SECONDS.get(status)
     return {"Retry-After": str(seconds)} if seconds else None
-
-
-def escape(part: object) -> str:
-    """One part of a JSON pointer."""
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def from_validation(error: RequestValidationError, body: Any) -> JSONResponse:
@@ -182,19 +191,6 @@ def _schema_field(one: dict[str, Any], body: Any) -> FieldProblem:
         pointer=pointer_to(path, body, one["type"] == "missing"),
         detail=_WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, "),
     )
-
-
-def pointer_to(path: Sequence[Any], body: Any, missing: bool = False) -> str:
-    """The JSON pointer of a schema's location; parts that the body does not have are its own."""
-    pointer = ""
-    for number, part in enumerate(path):
-        in_object = isinstance(body, dict) and part in body
-        if in_object or (isinstance(body, list) and isinstance(part, int) and part < len(body)):
-            body = body[part]
-        elif not (missing and number == len(path) - 1):
-            continue
-        pointer += f"/{escape(part)}"
-    return pointer
 
 
 def add_problem_handlers(app: FastAPI) -> None:
