@@ -8,7 +8,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from service.api.access import Asking, check, source_or_404, visible
-from service.api.body import StrictRoute
+from service.api.body import Body, StrictRoute
 from service.api.cursor import decode, encode
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened
@@ -17,7 +17,7 @@ from service.auth.caller import Caller, Verb
 from service.database.audit import record_change
 from service.database.deliveries import Delivery, DeliveryFilter, get_delivery, list_deliveries
 from service.errors import UnknownError
-from service.notifications.replay import replay_delivery
+from service.notifications.replay import replay_all, replay_delivery
 
 router = APIRouter(prefix="/v1/deliveries", tags=["deliveries"], route_class=StrictRoute)
 
@@ -40,6 +40,21 @@ class DeliveryOut(BaseModel):
     status_code: int | None
     created_at: str
     sent_at: str | None
+
+
+class ReplayBody(Body):
+    """Which deliveries to send again; every field given must match."""
+
+    state: Literal["dead", "held"] = "dead"
+    channel: str | None = None
+    source: str | None = None
+    run: str | None = None
+
+
+class ReplayOut(BaseModel):
+    """How many are tried again."""
+
+    replayed: int
 
 
 class DeliveryDetailOut(DeliveryOut):
@@ -103,6 +118,25 @@ def read_delivery(opened: Opened, caller: Asking, delivery: str) -> DeliveryDeta
     with opened.database.read() as tx:
         found = _found(tx, caller, "read", delivery)
     return DeliveryDetailOut.model_validate({**_fields(found), "body": from_json(found.body)})
+
+
+@router.post("/replay", operation_id="replayDeliveries", status_code=202)
+def replay_many(opened: Opened, caller: Asking, body: ReplayBody) -> ReplayOut:
+    """Send all again that were given up or held back, with the same ids and bodies.
+
+    Of sources for which the caller may not do this nothing is sent.
+    """
+    now_ms = opened.clock.now_ms()
+    with opened.database.read() as tx:
+        names = visible(tx, caller, "manage")
+        if body.source is not None:
+            names = [source_or_404(tx, caller, "manage", body.source).name]
+    which = DeliveryFilter(names, body.state, body.channel, body.run)
+    count = replay_all(opened.database, which, now_ms)
+    with opened.database.write() as tx:
+        detail = {**body.model_dump(exclude_none=True), "replayed": count}
+        record_change(tx, now_ms, caller.name, "delivery.replay", body.channel or "*", detail)
+    return ReplayOut(replayed=count)
 
 
 @router.post("/{delivery}/replay", operation_id="replayDelivery", status_code=202)

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import audit, detect, doctor, import_points, index, local, running, tokens
+from service.cli import (
+    audit,
+    deliveries,
+    detect,
+    doctor,
+    import_points,
+    index,
+    local,
+    running,
+    tokens,
+)
 from service.cli.exits import FAILED, SETTINGS, USAGE, EndedError
 
 app = typer.Typer(
@@ -24,6 +34,7 @@ import_points.add_to(app)
 detect.add_to(app)
 tokens.add_to(app)
 audit.add_to(app)
+deliveries.add_to(app)
 local.add_to(app)
 index.add_to(app)
 doctor.add_to(app)

@@ -43,6 +43,7 @@ class World:
     clock: TurnedClock
     launcher: FakeLauncher
     holder: str = "pool-1"
+    name: str = "w"
 
     @property
     def database(self) -> Database:
@@ -64,7 +65,7 @@ class World:
         """Lease one due job of these kinds and look at it; its key, or None when nothing is due."""
         with self.database.write() as tx:
             now_ms = self.clock.now_ms()
-            job = lease(tx, Leaser("w", self.holder), kinds, now_ms, LEASE_MS)
+            job = lease(tx, Leaser(self.name, self.holder), kinds, now_ms, LEASE_MS)
         if job is None:
             return None
         TICKS[job.kind](replace(self.parts, holder=self.holder), job)

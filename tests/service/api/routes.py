@@ -69,6 +69,7 @@ ROWS = (
     Row("GET", "/v1/deliveries", "read", "any"),
     Row("GET", "/v1/deliveries/{delivery}", "read"),
     Row("POST", "/v1/deliveries/{delivery}/replay", "manage", fine=202),
+    Row("POST", "/v1/deliveries/replay", "manage", "any", json={"channel": CHANNEL}, fine=202),
     Row("GET", "/v1/ingests/{ingest}", "read"),
     Row(
         "POST",
