@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
+from service.api.notified_out import NotifiedOut, notified_out
 from service.api.times import rfc3339, rfc3339_or_none
 from service.database.runs import Run, runs_ahead
 from service.dry_run import Estimate
@@ -51,7 +52,7 @@ class DetectionOut(BaseModel):
     failures: list[dict[str, Any]] = Field(description="The first series that failed.")
     error: str
     pointer: str = Field(description="JSON pointer of the request's field at fault.")
-    notified: dict[str, Any] | None = Field(
+    notified: dict[str, NotifiedOut] | None = Field(
         description="Per channel: what was sent, what was held back, and why."
     )
     attempt: int
@@ -154,7 +155,7 @@ def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
         failures=list(report.get("failures", ())),
         error=run.error,
         pointer=run.pointer,
-        notified=None if run.notified is None else dict(run.notified),
+        notified=notified_out(tx, run),
         attempt=run.attempt,
         rerun_of=run.rerun_of,
         caller=run.caller,

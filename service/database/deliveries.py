@@ -80,6 +80,12 @@ def list_deliveries(
     return [Delivery(**row._asdict()) for row in tx.execute(query)]
 
 
+def states_of_run(tx: Connection, run: str) -> dict[str, tuple[str, str]]:
+    """State and last error of a run's deliveries, by id."""
+    query = select(_T.c.id, _T.c.state, _T.c.error).where(_T.c.run == run)
+    return {row.id: (row.state, row.error) for row in tx.execute(query)}
+
+
 def update_delivery(tx: Connection, id_: str, **values: Any) -> bool:
     """Change columns of one delivery."""
     return tx.execute(update(_T).where(_T.c.id == id_).values(**values)).rowcount == 1

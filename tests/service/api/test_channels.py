@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from service.app import open_app
+from service.database.deliveries import update_delivery
 from service.settings import Settings
 from tests.service.api.house import House, daily, detection
 
@@ -116,8 +117,16 @@ def test_a_detection_is_told_and_can_be_told_again(working: House, receiver: Rec
     _until_sent(working, run["id"])
     assert receiver.got[1][0] == content, "the same body"
     assert receiver.got[1][1]["webhook-id"] == delivery["id"], "the same id"
-    told = working.call("GET", f"/v1/detections/{run['id']}")["notified"]
-    assert "told" in told
+    told = working.call("GET", f"/v1/detections/{run['id']}")["notified"]["told"]
+    (sent,) = told["sent"]
+    assert (sent["delivery"], sent["state"], sent["text"]) == (delivery["id"], "sent", "1 anomaly")
+    assert {(note["event"], note["why"]) for note in told["held"]} == {
+        ("succeeded", "not_asked_for")
+    }
+    with working.resources.database.write() as tx:
+        update_delivery(tx, delivery["id"], state="dead", error="given up")
+    (sent,) = working.call("GET", f"/v1/detections/{run['id']}")["notified"]["told"]["sent"]
+    assert (sent["state"], sent["error"]) == ("dead", "given up"), "as it is now"
 
 
 def _day(now_ms: int, days: int) -> str:
