@@ -9,6 +9,7 @@ from service.clock import DAY_MS
 from service.database.queue import Job, NewJob, add_job, finish, put_back
 from service.months import months_ago_ms
 from service.worker.parts import WorkerParts
+from storage.errors import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,14 @@ def queue_compaction(tx: Connection, source: str, now_ms: int, delay_ms: int) ->
 
 def tick_compaction(parts: WorkerParts, job: Job) -> None:
     """Fold the partitions of a source that have many files."""
-    removed = parts.stores.archive.compact(job.source)
+    removed = 0
+    try:
+        removed = parts.stores.archive.compact(job.source)
+    except StorageError as error:
+        if error.transient:
+            raise
+        # Nothing is gone, and runs that read the file name it; the next write asks for it again.
+        logger.warning("archive of %s: not all is folded: %s", job.source, error)
     with parts.database.write() as tx:
         finish(tx, job)
     if removed:

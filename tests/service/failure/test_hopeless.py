@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from service.clock import HOUR_MS
+from service.database.queue import NewJob, add_job
 from storage.errors import FullError, RefusedError
 from tests.service.fake_launcher import FakeLauncher
 from tests.service.world import World, world
+from tests.workflows.world import daily, points
 from workflows.commits import PUBLISH, Attempt, run_root
 from workflows.failure import Failure, record_failure
 from workflows.launcher import Launched, Progress
@@ -120,3 +122,27 @@ def test_commits_that_nobody_may_read_are_waited_for_until_the_deadline(
     ended = house.run(run)
     assert ended.state == "failed"
     assert ended.error.endswith("; now: objects: permission denied")
+
+
+def test_files_that_cannot_be_folded_are_not_tried_each_minute(house: World) -> None:
+    def fold() -> None:
+        with house.database.write() as tx:
+            add_job(tx, NewJob("compact:shop", "compact", "shop"), house.clock.now_ms())
+        house.tick("compact")
+
+    archive = house.parts.stores.archive
+    for number in range(16):
+        archive.write_points("shop", f"job-{number}", points("m", {}, daily(1), [number]))
+    (folder,) = folders(house)
+    (folder / "job-0.parquet").write_bytes(b"")
+    archive.write_points("shop", "job-99", points("m", {}, daily(1), [99.0]))
+    fold()
+    with house.database.read() as tx:
+        states = tx.exec_driver_sql("SELECT state FROM jobs WHERE kind = 'compact'").scalars()
+        assert list(states) == ["done"]
+    assert len(list(folder.glob("job-*.parquet"))) == 17
+
+
+def folders(house: World) -> list[Path]:
+    root = Path(str(house.database.engine.url.database)).parent
+    return list((root / "archive" / "points" / "source=shop").iterdir())
