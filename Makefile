@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
-SOURCES := detectors storage workflows service tests benchmarks docs
+SOURCES := detectors storage workflows service tests benchmarks docs examples
 
 .PHONY: help demo serve try test test-real servers servers-down check lint types imports docs-check docs bench lock clean
 

@@ -15,6 +15,7 @@ from service.cli import (
     index,
     local,
     running,
+    runs,
     tokens,
 )
 from service.cli.exits import FAILED, SETTINGS, USAGE, EndedError
@@ -32,6 +33,7 @@ app = typer.Typer(
 running.add_to(app)
 import_points.add_to(app)
 detect.add_to(app)
+runs.add_to(app)
 tokens.add_to(app)
 audit.add_to(app)
 deliveries.add_to(app)

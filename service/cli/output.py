@@ -16,6 +16,12 @@ def say(text: str, content: Mapping[str, Any], as_json: bool) -> None:
     sys.stdout.write(line + "\n")
 
 
+def tell(text: str) -> None:
+    """Say to whoever watches what goes on; results go to standard output."""
+    sys.stderr.write(f"lupus-server: {text}\n")
+    sys.stderr.flush()
+
+
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], as_json: bool
 ) -> None:

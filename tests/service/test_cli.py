@@ -69,7 +69,11 @@ def test_step_imports_no_web_framework_and_no_database() -> None:
         (["detect"], 64, "give a file"),
         (["detect", "nowhere.json"], 64, "No such file"),
         (["detect", "--source", "a", "--fail-on", "much"], 64, "critical"),
-        (["detect", "--source", "a", "--url", "http://127.0.0.1:9"], 69, "does not answer"),
+        (
+            ["detect", "--source", "a", "--url", "http://127.0.0.1:9", "--retry-for", "0s"],
+            69,
+            "does not answer",
+        ),
         (["import", "nowhere.csv", "--source", "a"], 64, "no such file"),
         (["try", "nowhere.csv"], 64, "no such file"),
         (["serve", "--host", "0.0.0.0"], 78, "lupus-server token create"),
