@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -9,10 +10,10 @@ from typing import Any, TypeVar
 from elastic_transport import HttpHeaders, Urllib3HttpNode
 from elastic_transport._models import DefaultType
 from elastic_transport.client_utils import DEFAULT
-from elasticsearch import AuthenticationException, Elasticsearch
+from elasticsearch import ApiError, AuthenticationException, Elasticsearch
 
 from storage.elasticsearch.address import Address
-from storage.elasticsearch.errors import translated
+from storage.elasticsearch.errors import is_starting, translated
 from storage.errors import InvalidError
 from storage.settings import ElasticsearchSettings
 
@@ -21,6 +22,8 @@ Credentials = tuple[str, ...]  # an API key, or user and password
 
 REQUEST_SECONDS = 30
 RETRIES = 3
+# An index that was made a moment ago, by us or by somebody else, does not answer yet.
+STARTING_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 class OlderServerNode(Urllib3HttpNode):
@@ -59,14 +62,24 @@ class Session:
         """The answer, errors translated. Refused credentials are read again once: a rotated
         secret costs nothing."""
         with translated(self.shown):
-            client = self._current()
-            try:
-                return question(client)
-            except AuthenticationException:
-                fresh = self._renewed(client)
-                if fresh is None:
-                    raise
-                return question(fresh)
+            for pause in STARTING_SECONDS:
+                try:
+                    return self._asked(question)
+                except ApiError as error:
+                    if not is_starting(error):
+                        raise
+                time.sleep(pause)
+            return self._asked(question)
+
+    def _asked(self, question: Callable[[Elasticsearch], T]) -> T:
+        client = self._current()
+        try:
+            return question(client)
+        except AuthenticationException:
+            fresh = self._renewed(client)
+            if fresh is None:
+                raise
+            return question(fresh)
 
     def _current(self) -> Elasticsearch:
         with self._lock_of_this_process():

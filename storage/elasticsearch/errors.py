@@ -19,6 +19,7 @@ from storage.errors import (
 )
 
 MISSING_INDEX = "index_not_found_exception"
+_STARTING = "illegal_index_shard_state_exception"
 _BUSY = (408, 409, 429)  # 409: somebody else changes the same thing at once
 _AWAY = (500, 502, 503, 504)
 # A disk above its flood stage and an index that an operator made read-only take no writes, and a
@@ -88,6 +89,11 @@ def cause_of(body: Any) -> str:
 def is_missing_index(error: ApiError) -> bool:
     """Whether an index or alias is not there, which means that it holds nothing."""
     return error.status_code == 404 and MISSING_INDEX in cause_of(error.body)
+
+
+def is_starting(error: ApiError) -> bool:
+    """Whether a shard is there and not ready: within seconds it will be."""
+    return error.status_code in _AWAY and _STARTING in cause_of(error.body)
 
 
 def _brief(error: TransportError) -> str:

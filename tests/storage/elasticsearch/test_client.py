@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from storage.elasticsearch import anomalies, bulk
+from storage.elasticsearch import anomalies, bulk, client
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.check import check
 from storage.elasticsearch.errors import cause_of, of_answer
@@ -131,6 +131,24 @@ def test_a_busy_bulk_is_asked_again_and_then_told(
     with pytest.raises(BusyError, match="es_rejected"):
         index.write_anomalies([new(anomaly())])
     assert len(server.asked) == 6
+
+
+def test_an_index_that_was_just_made_is_waited_for(
+    server: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "STARTING_SECONDS", (0.001, 0.001))
+    server.answer = _ready
+    index = opened(server)
+    cause = {"type": "illegal_index_shard_state_exception", "reason": "CurrentState[RECOVERING]"}
+    starting = (500, {"error": {"type": "search_phase_execution_exception", "root_cause": [cause]}})
+    found = (200, {"hits": {"total": {"value": 0}, "hits": []}})
+    answers: list[Answer] = [starting, starting, found]
+    server.answer = lambda method, path: answers.pop(0) if answers else found
+    index.counts()
+    assert not answers
+    server.answer = lambda method, path: starting
+    with pytest.raises(UnreachableError, match="RECOVERING"):
+        index.counts()
 
 
 def test_a_part_of_the_shards_is_never_taken_for_the_whole(server: Pretender) -> None:
