@@ -31,8 +31,8 @@ def short_text(report: Report, timezone: str) -> str:
         who = f"{plural(series, 'series', 'series')} {have} too short a history"
         return f"{who}; {_when(report, timezone)}"
     if points:
-        come = "comes" if points == 1 else "come"
-        return f"{plural(points, 'point')} {come} too early in their series to be judged"
+        come = "comes too early in its" if points == 1 else "come too early in their"
+        return f"{plural(points, 'point')} {come} series to be judged"
     return ""
 
 

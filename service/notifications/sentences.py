@@ -75,10 +75,10 @@ def withdrawn(by_data: int, by_rule: int) -> list[str]:
             f"{whose} data was corrected after {'it was' if one else 'they were'} reported."
         )
     if by_rule:
-        count = plural(by_rule, "anomaly", "anomalies")
-        more = f"{count} more" if by_data else count
+        more = "more " if by_data else ""
+        count = plural(by_rule, f"{more}anomaly", f"{more}anomalies")
         are = "is" if by_rule == 1 else "are"
-        said.append(f"{more} {are} normal by the rule's new settings; the data did not change.")
+        said.append(f"{count} {are} normal by the rule's new settings; the data did not change.")
     return said
 
 

@@ -124,7 +124,7 @@ def change_text(percent: float | None) -> str:
         return ""
     if abs(percent) > _MOST_PERCENT:
         return f"{'+' if percent > 0 else '-'}{_MOST_PERCENT:,} % and more"
-    return f"{percent:+,.{0 if abs(percent) >= _WHOLE_PERCENT else 1}f} %"
+    return f"{percent:+z,.{0 if abs(percent) >= _WHOLE_PERCENT else 1}f} %"
 
 
 def metric_facts(metrics: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, str, str]:
