@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from service.api import (
     anomalies,
@@ -44,8 +45,10 @@ from service.working import working
 from storage.errors import StorageError
 from storage.location import BUCKETS, scheme_of
 from storage.stores import Stores, open_stores
+from workflows import tracing
 
 _log = structlog.get_logger("service.app")
+_PROBES = ("/livez", "/readyz", "/metrics")
 _RESOURCES = (
     detections,
     reports,
@@ -162,6 +165,7 @@ def create_app() -> FastAPI:
         openapi_url="/v1/openapi.json",
         responses={"default": {"model": Problem, "description": "Why it was refused."}},
         separate_input_output_schemas=False,
+        telemetry=_telemetry(),
     )
     for resource in _RESOURCES:
         app.include_router(resource.router)
@@ -169,6 +173,19 @@ def create_app() -> FastAPI:
     app.add_middleware(Gate)
     _describe_problems(app)
     return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """A span for a request where traces are wanted; never what a query may hold as a secret."""
+    return {
+        "tracing": tracing.provider() is not None,
+        "tracer_provider": tracing.provider(),
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+        "exclude": lambda scope: scope["path"] in _PROBES or b"key=" in scope["query_string"],
+    }
 
 
 def _describe_problems(app: FastAPI) -> None:

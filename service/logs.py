@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
 from service.settings import Settings
+from workflows import tracing
 
 _QUIET = ("uvicorn.access", "alembic", "elastic_transport", "httpx2", "httpcore2", "sqlalchemy")
 
@@ -15,6 +17,7 @@ def set_up_logs(settings: Settings) -> None:
     """Send structlog's and the libraries' records to standard error in one form."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -49,3 +52,10 @@ def set_up_logs(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _add_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Lines of a request or a run that is traced name their trace."""
+    if trace_id := tracing.trace_id():
+        event["trace_id"] = trace_id
+    return event

@@ -22,6 +22,7 @@ from service.logs import set_up_logs
 from service.metrics_endpoint import open_metrics_port
 from service.settings import Settings, misspelt
 from service.working import working
+from workflows import tracing
 
 _log = structlog.get_logger("service.serving")
 # Long polls see that the service ends; the rest is a margin for large answers.
@@ -32,7 +33,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def serve(settings: Settings) -> None:
     """Answer HTTP until SIGTERM."""
     _begin(settings)
-    with open_app(settings) as app:
+    with tracing.sending(), open_app(settings) as app:
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -60,7 +61,7 @@ def serve(settings: Settings) -> None:
 def work(settings: Settings) -> None:
     """Work off the queue until SIGTERM."""
     _begin(settings)
-    with open_resources(settings) as resources, working(resources):
+    with tracing.sending(), open_resources(settings) as resources, working(resources):
         _open_metrics_port(settings)
         _log.info("worker_started", database=resources.database.name)
         with suppress(SystemExit):

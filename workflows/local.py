@@ -42,6 +42,7 @@ class _Run:
     run: str
     attempt: int
     progress: Progress
+    traceparent: str = ""
     todo: deque[_Todo] = field(default_factory=deque)
     tickets: dict[StepCall, Ticket] = field(default_factory=dict)
     served: int = 0  # when it last got a process: the longest waiting is next
@@ -81,7 +82,9 @@ class LocalLauncher:
                 write_request(self._objects, request)
             else:
                 write_ingest_request(self._objects, request)
-            self._runs[run] = _Run(run, attempt, Progress("waiting"), deque([_Todo(first)]))
+            trace = request.traceparent if isinstance(request, RunRequest) else ""
+            todo = deque([_Todo(first)])
+            self._runs[run] = _Run(run, attempt, Progress("waiting"), trace, todo)
             self._fill()
 
     def look(self, run: str, attempt: int) -> Launched:
@@ -169,7 +172,8 @@ class LocalLauncher:
     def _start(self, run: _Run, call: StepCall) -> None:
         if call.name != "ingest" and call.name != "note":
             run.progress = replace(run.progress, stage=call.name)
-        run.tickets[call] = self._pool.submit(call, lambda ended: self._ended(run, call, ended))
+        traced = replace(call, traceparent=run.traceparent)
+        run.tickets[call] = self._pool.submit(traced, lambda ended: self._ended(run, call, ended))
 
     def _ended(self, run: _Run, call: StepCall, ended: Ended) -> None:
         if isinstance(ended, Lost):

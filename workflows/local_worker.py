@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pyarrow as pa
 
+from workflows import tracing
 from workflows.orphans import check_parents, die_with_parent
 from workflows.step_entry import StepCall, StepOutcome, StepWorld, run_step
 
@@ -34,6 +35,7 @@ class LocalTask:
 def start_worker() -> None:
     """Prepare a new worker."""
     die_with_parent()
+    tracing.start()
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # a line for each request
 

@@ -21,6 +21,7 @@ from typing import Any, Literal, cast
 from storage.errors import InvalidError, StorageError
 from storage.settings import StorageSettings, settings_from, whole_number
 from storage.stores import Stores, open_objects, open_stores
+from workflows import tracing
 from workflows.chunk import Plan
 from workflows.commits import nothing, run_root
 from workflows.context import StepContext
@@ -57,6 +58,7 @@ class StepCall:
     chunk: int | None = None
     attempt: int = 0
     status: str = ""  # how the workflow ended that leaves a note
+    traceparent: str = field(default="", compare=False)  # of the run, for who follows traces
 
     @property
     def root(self) -> str:
@@ -98,7 +100,9 @@ def run_step(call: StepCall, world: StepWorld) -> StepOutcome:
     root_logger = logging.getLogger()
     root_logger.addHandler(lines)
     try:
-        return StepOutcome(outputs=_run(call, world))
+        told = {"run": call.run, "chunk": call.chunk, "attempt": call.attempt}
+        with tracing.span(f"step {call.name}", call.traceparent, told):
+            return StepOutcome(outputs=_run(call, world))
     except Exception as error:
         logger.exception("step %s of %s failed", call.name, call.run)
         outcome = StepOutcome(exit_code(error), type(error).__name__, str(error) or repr(error))
@@ -245,7 +249,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings.processes or usable_processes(),
     )
     name = cast(StepName, given.name)
-    outcome = run_step(StepCall(name, given.run, given.chunk, given.attempt, given.status), world)
+    call = StepCall(
+        name,
+        given.run,
+        given.chunk,
+        given.attempt,
+        given.status,
+        os.environ.get("TRACEPARENT", ""),
+    )
+    with tracing.sending():
+        outcome = run_step(call, world)
     if given.outputs and not outcome.exit_code:
         given.outputs.mkdir(parents=True, exist_ok=True)
         for output, value in outcome.outputs.items():

@@ -38,6 +38,7 @@ from service.database.sources import get_source
 from service.dry_run import estimate
 from service.errors import ConflictError, RequestError, UnknownError
 from service.rerun import AskedAgain, rerun_detection
+from workflows import tracing
 from workflows.series_outcomes import read_series_outcomes
 from workflows.status import run_failures
 
@@ -253,6 +254,8 @@ def _rerun(
 
 def _trace(request: Request) -> str:
     """Where the caller's trace goes on; what is not one is nobody's concern."""
+    if around := tracing.here():  # the caller's trace, when it has one, with our span in it
+        return around
     given = request.headers.get("traceparent", "")
     return given if _TRACEPARENT.fullmatch(given) else ""
 

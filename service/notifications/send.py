@@ -10,6 +10,7 @@ import httpx2
 from service.errors import EgressError, UnresolvedError
 from service.notifications.kinds.kind import Answer, Destination, Message, Outgoing, Reply
 from service.version import VERSION
+from workflows import tracing
 
 _ERROR_LENGTH = 200
 _ANSWER_BYTES = 256 * 1024  # Slack repeats the message in its answer
@@ -51,6 +52,8 @@ def _attempt(
 ) -> Answer:
     # Without compression a short answer cannot become a long one.
     headers = {"user-agent": f"lupus/{VERSION}", "accept-encoding": "identity", **request.headers}
+    if around := tracing.here():
+        headers["traceparent"] = around
     try:
         with client.stream("POST", request.url, content=request.body, headers=headers) as response:
             text = _beginning(response) if destination.reads_answers else ""

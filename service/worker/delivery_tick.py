@@ -1,6 +1,7 @@
 """One attempt at one delivery, and what follows from it: at least once, same id, same body."""
 
 import logging
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from service.database.channels import Channel, get_channel, update_channel
 from service.database.deliveries import Delivery, get_delivery, update_delivery
 from service.database.endpoints import Endpoint, get_endpoint, hold_endpoint, write_endpoint
 from service.database.queue import Job, finish, put_back
+from service.database.runs import get_run
 from service.errors import SecretError
 from service.notifications.channels import open_channel
 from service.notifications.kinds.kind import Answer, Destination, Message
@@ -19,6 +21,7 @@ from service.notifications.send import send
 from service.notifications.threads import thread_of
 from service.notifications.turns import after_failure, after_success, is_free, jittered, take_turn
 from service.worker.parts import WorkerParts
+from workflows import tracing
 
 # Some four days in all; then the delivery is dead, and can be replayed.
 RETRY_MS = (
@@ -75,6 +78,20 @@ class _DeliveryTick:
             if endpoint is not None:
                 self._send(destination, endpoint)
 
+    def _span(self) -> AbstractContextManager[None]:
+        """In the trace of its run, which is looked up only where somebody follows traces."""
+        run = None
+        if tracing.provider() is not None:
+            with self.parts.database.read() as tx:
+                run = get_run(tx, self.delivery.run)
+        trace = "" if run is None else str(run.request.get("traceparent") or "")
+        told = {
+            "run": self.delivery.run,
+            "channel": self.delivery.channel,
+            "event": self.delivery.event,
+        }
+        return tracing.span("deliver", trace, told, client=True)
+
     def _turn(self, destination: Destination) -> Endpoint | None:
         """The endpoint as it is when the message may go; None when it waits."""
         with self.parts.database.read() as tx:
@@ -105,7 +122,8 @@ class _DeliveryTick:
             with self.parts.database.read() as tx:
                 thread = thread_of(tx, self.delivery)
         message = Message(self.delivery.id, self.delivery.body, thread)
-        answer = send(self.parts.client, destination, message, self.now_ms)
+        with self._span():
+            answer = send(self.parts.client, destination, message, self.now_ms)
         if answer.verdict == "sent":
             self._sent(endpoint, answer)
         elif answer.verdict == "gone":

@@ -5,6 +5,7 @@ Truth is in the run's commits; the launcher only says whether somebody works at 
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -23,6 +24,7 @@ from service.worker.parts import WorkerParts
 from service.worker.run_measures import measure_end
 from service.worker.upkeep import queue_compaction
 from storage.errors import StorageError
+from workflows import tracing
 from workflows.codec import from_plain, to_plain
 from workflows.context import write_request
 from workflows.errors import CancelledError, CommitError, WorkflowError
@@ -210,9 +212,18 @@ class _RunTick:
         else:
             self._close(report.outcome, report)
 
+    def _span(self, name: str, **attributes: str | int | None) -> AbstractContextManager[None]:
+        trace = str(self.run.request.get("traceparent") or "")
+        told = {"run": self.run.id, "rule": self.run.rule, **attributes}
+        return tracing.span(f"run {name}", trace, told)
+
     def _close(
         self, outcome: str, report: Report | None, error: str = "", pointer: str = ""
     ) -> None:
+        with self._span("close", outcome=outcome):
+            self._write_end(outcome, report, error, pointer)
+
+    def _write_end(self, outcome: str, report: Report | None, error: str, pointer: str) -> None:
         """The end of the run, its messages and its job, in one transaction."""
         if report is not None and not error:
             error = short_history.of_report(report, self._request.source.timezone)
@@ -259,7 +270,8 @@ class _RunTick:
     def _launch(self, attempt: int) -> None:
         """Again is a no-op; the next look finds absent what could not be launched."""
         try:
-            self.parts.launcher.launch(self._request, attempt)
+            with self._span("launch", attempt=attempt):
+                self.parts.launcher.launch(self._request, attempt)
         except (StorageError, WorkflowError) as error:
             logger.warning("run %s: attempt %d not launched: %s", self.run.id, attempt, error)
             self.tell(f"not launched: {error}")

@@ -48,7 +48,8 @@ def workflow(
     request: Request, attempt: int, settings: ArgoSettings, deadline_seconds: int
 ) -> dict[str, Any]:
     """The object to create; only indices are passed, the data is in the object store."""
-    steps = _Steps(settings, id_of(request))
+    trace = request.traceparent if isinstance(request, RunRequest) else ""
+    steps = _Steps(settings, id_of(request), trace)
     secrets = {
         reference.name: reference
         for kind in ("plan", "detect", "publish")
@@ -110,9 +111,10 @@ def _detection(steps: "_Steps") -> None:
 class _Steps:
     """Makes the templates of one workflow."""
 
-    def __init__(self, settings: ArgoSettings, run: str) -> None:
+    def __init__(self, settings: ArgoSettings, run: str, traceparent: str) -> None:
         self._settings = settings
         self.run = run
+        self._trace = {"TRACEPARENT": traceparent} if traceparent else {}
 
     def container(
         self,
@@ -167,6 +169,7 @@ class _Steps:
             "LUPUS_IMAGE": self._settings.image,
             "LUPUS_SCRATCH": _SCRATCH,
             "HOME": _SCRATCH,
+            **self._trace,
             **self._settings.environment.get(kind, {}),
         }
         ours = [models.EnvVar(name=n, value=v) for n, v in plain.items() if n not in named]

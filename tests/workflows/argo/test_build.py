@@ -147,6 +147,9 @@ def test_another_request_has_another_hash() -> None:
 def test_the_trace_of_the_request_goes_on_in_the_workflow() -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     made = workflow(request(RUN, traceparent=trace), 1, SETTINGS, 3600)
+    pods = [one["container"] for one in made["spec"]["templates"] if "container" in one]
+    told = [{v["name"]: v.get("value") for v in pod["env"]}.get("TRACEPARENT") for pod in pods]
+    assert told == [trace] * len(pods), "the spans of steps in pods belong to it"
     assert made["metadata"]["annotations"]["lupus/traceparent"] == trace
     assert (
         "lupus/traceparent" not in workflow(DETECTION, 1, SETTINGS, 3600)["metadata"]["annotations"]
