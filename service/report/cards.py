@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 
+import numpy as np
 from markupsafe import Markup
 
 from service.notifications.wording import date_text, local, plural, severity_word
@@ -10,8 +11,9 @@ from service.report.chart import chart
 from service.report.facts import Card, ReportFacts
 from service.report.markup import fill, joined
 from service.report.rank import badness
-from service.report.text import change_words, day_words, range_words, value_text
+from service.report.text import change_words, day_words, expected_words, range_words, value_text
 from storage.index import Anomaly
+from workflows.reconcile import differs
 
 MOST_ROWS = 12
 _LONGEST_COMMENT = 1_000
@@ -162,9 +164,9 @@ def _rows(facts: ReportFacts, card: Card, anomaly: Anomaly) -> Iterator[Markup]:
         _struck(_day(facts, anomaly.ts_ms, look.step_ms), gone),
         _small(day_words(anomaly, timezone)),
         _struck(value_text(anomaly.value, look), gone),
-        _small(change_words(anomaly)),
+        joined((_small(change_words(anomaly)), _small(_now(card, anomaly)))),
         range_words(anomaly, look) or "\N{EN DASH}",
-        _small("" if anomaly.expected is None else f"about {value_text(anomaly.expected, look)}"),
+        _small(expected_words(anomaly, look)),
         _severity(anomaly),
         _small(_verdict(facts, anomaly)),
     )
@@ -172,6 +174,16 @@ def _rows(facts: ReportFacts, card: Card, anomaly: Anomaly) -> Iterator[Markup]:
         text = anomaly.comment
         text = text if len(text) <= _LONGEST_COMMENT else f"{text[:_LONGEST_COMMENT]}…"
         yield fill('<tr class="said"><td colspan="4"><q><bdi>{}</bdi></q></td></tr>', text)
+
+
+def _now(card: Card, anomaly: Anomaly) -> str:
+    """That the point was written again since it was judged: the chart shows what it is now."""
+    times = card.points.ts_ms
+    row = int(np.searchsorted(times, anomaly.ts_ms))
+    if row == len(times) or times[row] != anomaly.ts_ms:
+        return ""
+    value = float(card.points.values[row])
+    return f"by now {value_text(value, card.look)}" if differs(anomaly.value, value) else ""
 
 
 def _day(facts: ReportFacts, time_ms: int, step_ms: int | None) -> str:

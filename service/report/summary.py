@@ -71,17 +71,19 @@ def headline(facts: ReportFacts) -> Headline:
 
 
 def _alarm(facts: ReportFacts, series: Sequence[RankedSeries]) -> Headline:
+    """Of the worst severity only: what is milder follows below."""
     worst = max((one.worst.severity for one in series), key=rank)
-    sides = {anomaly.direction for one in series for anomaly in one.found}
+    named = [one for one in series if one.worst.severity == worst]
+    sides = {a.direction for one in named for a in one.found if a.severity == worst}
     side = side_words(next(iter(sides))) if len(sides) == 1 else "unusual"
-    count = len({one.metric for one in series})
-    text = f"{severity_word(worst)}: {_names(facts, series)} {'is' if count == 1 else 'are'} {side}"
-    return Headline(worst, text)
+    are = "is" if len({one.metric for one in named}) == 1 else "are"
+    return Headline(worst, f"{severity_word(worst)}: {_names(facts, named)} {are} {side}")
 
 
 def _names(facts: ReportFacts, series: Sequence[RankedSeries]) -> str:
-    names = sorted({facts.look(one.metric).name for one in series})
-    return f"{listed(names)} of {facts.source_name}"
+    """Metrics in the order of their worst series."""
+    names = dict.fromkeys(facts.look(one.metric).name for one in series)
+    return f"{listed(list(names))} of {facts.source_name}"
 
 
 def _what(facts: ReportFacts) -> str:
@@ -129,9 +131,11 @@ def _found(facts: ReportFacts) -> Iterator[str]:
         return
     count = len(ranking.standing)
     points = plural(ranking.found, "unusual point")
-    least = "" if ranking.complete else "at least "
+    least = "" if ranking.complete else "At least "
     where = f"{count:,} of {plural(total, 'series', 'series')}" if total > 1 else "the series"
-    yield f"{least}{points} in {where}.".capitalize() if least else f"{points} in {where}."
+    metrics = dict.fromkeys(facts.look(one.metric).name for one in ranking.standing)
+    which = f" ({listed(list(metrics))})" if len(metrics) > 1 else ""
+    yield f"{least}{points} in {where}{which}."
     yield _worst(facts, ranking.series[0])
 
 

@@ -37,6 +37,14 @@ def range_words(anomaly: Anomaly, look: MetricLook) -> str:
     return f"{_number(low, look)} to {_number(high, look)}{unit}"
 
 
+def expected_words(anomaly: Anomaly, look: MetricLook) -> str:
+    """``about 0.42``; empty where a fixed bound is all that was expected."""
+    expected = anomaly.expected
+    if expected is None or expected in (anomaly.lower, anomaly.upper):
+        return ""
+    return f"about {value_text(expected, look)}"
+
+
 def change_words(anomaly: Anomaly) -> str:
     """``-26 %``: how far from what was expected."""
     return change_text(change_percent(anomaly.value, anomaly.expected)).replace(

@@ -59,6 +59,8 @@ def _rows(facts: ReportFacts) -> Iterator[Markup]:
 
 
 def _about(note: Mapping[str, Any]) -> str:
+    if "delivery" in note and note.get("text"):
+        return str(note["text"])
     event = str(note.get("event", ""))
     count = int(note.get("count", 0) or 0)
     noun = _ONE.get(event)
@@ -66,8 +68,10 @@ def _about(note: Mapping[str, Any]) -> str:
 
 
 def _why(note: Mapping[str, Any]) -> str:
-    text = str(note.get("text") or note.get("why", "")).replace("_", " ")
-    return f"held back: {text}"
+    text = str(note.get("text", ""))
+    if note.get("event") in _ONE:  # how many of what stands in the column beside it
+        text = text.partition(": ")[2]
+    return f"held back: {text or str(note.get('why', '')).replace('_', ' ')}"
 
 
 def _state(facts: ReportFacts, delivery: Delivery | None) -> str:

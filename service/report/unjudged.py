@@ -39,8 +39,7 @@ def _parts(facts: ReportFacts, report: Report) -> Iterator[Markup]:
         rows = [(one.name, "") for one in lacking.absent.series]
         yield _group("Sent no data", "", lacking.absent, rows)
     if lacking.gaps.count:
-        rows = [(one.name, plural(one.missing, "point")) for one in lacking.gaps.series]
-        yield _group("Points missing", "missing", lacking.gaps, rows)
+        yield _gaps(lacking.gaps, report.counts.get("series", 0))
     if lacking.failed.count:
         yield _failed(
             [(one.name, one.error or "") for one in lacking.failed.series], lacking.failed.count
@@ -63,6 +62,16 @@ def _parts(facts: ReportFacts, report: Report) -> Iterator[Markup]:
 
 def _ready(one: LackingSeries, timezone: str) -> str:
     return "" if one.ready_at_ms is None else date_text(one.ready_at_ms, timezone, None)
+
+
+def _gaps(gaps: Lack, total: int) -> Markup:
+    """Where every series lacks points, naming some tells nothing."""
+    most = max(one.missing for one in gaps.series)
+    if gaps.count == total > 1:
+        text = f"All {total:,} series lack points, up to {most:,} each."
+        return fill("<h3>Points missing</h3><p>{}</p>", text)
+    rows = [(one.name, plural(one.missing, "point")) for one in gaps.series[:_MOST_NAMES]]
+    return _group("Points missing", "missing", gaps, rows)
 
 
 def _group(title: str, column: str, lack: Lack, rows: list[tuple[str, str]]) -> Markup:
