@@ -214,7 +214,8 @@ def _cut(image: Path, to: Path) -> None:
     drawn = ImageChops.difference(flat, Image.new("RGB", flat.size, "white")).getbbox()
     assert drawn is not None
     cut = flat.crop((0, 0, flat.width, drawn[3] + 16))
-    cut.quantize(96, dither=Image.Dither.NONE).save(to, optimize=True)
+    fewer = cut.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    fewer.save(to, optimize=True)
 
 
 def main() -> int:
