@@ -28,9 +28,7 @@ _HEADERS = {
 }
 
 
-@router.get(
-    "/{detection}/report", operation_id="getDetectionReport", response_class=HTMLResponse
-)
+@router.get("/{detection}/report", operation_id="getDetectionReport", response_class=HTMLResponse)
 def get_report(
     opened: Opened,
     caller: Asking,

@@ -14,6 +14,7 @@ from service.cli import (
     import_points,
     index,
     local,
+    report,
     running,
     runs,
     tokens,
@@ -34,6 +35,7 @@ running.add_to(app)
 import_points.add_to(app)
 detect.add_to(app)
 runs.add_to(app)
+report.add_to(app)
 tokens.add_to(app)
 audit.add_to(app)
 deliveries.add_to(app)

@@ -1,5 +1,9 @@
 """The report over HTTP: what it shows of real runs, and who may read it."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +11,8 @@ import structlog
 
 from service.app import open_app
 from service.auth.report_key import report_keys
+from service.cli import main
+from service.cli.client import Client
 from service.clock import DAY_MS
 from service.report.link import ReportLinks
 from service.settings import Settings
@@ -223,3 +229,42 @@ def test_a_page_that_does_not_exist_is_the_last_one(working: House, run: dict[st
         working.http.get(f"/v1/detections/{run['id']}/report", params={"page": 0}).status_code
         == 422
     )
+
+
+class TestCommandLine:
+    @pytest.fixture(autouse=True)
+    def _client(self, idle: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Commands talk to the service of this process."""
+
+        @contextmanager
+        def client(_url: str | None) -> Iterator[Client]:
+            yield Client(idle.http)
+
+        monkeypatch.setattr("service.cli.report.open_client", client)
+
+    @pytest.fixture
+    def waiting(self, idle: House) -> str:
+        """The id of a run."""
+        body = detection(idle.source("rep.cli"))
+        return str(idle.call("POST", "/v1/detections", 202, json=body)["id"])
+
+    def test_a_report_can_be_saved(
+        self, waiting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "report.html"
+        assert main(["report", waiting, "--out", str(file), "--json"]) == 0
+        assert "Waiting to be checked: ndcg@10" in Parsed(file.read_text("utf-8")).text
+        said = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert said == {"run": waiting, "out": str(file), "bytes": file.stat().st_size}
+        assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+        assert main(["report", waiting]) == 0
+        assert "Waiting to be checked: ndcg@10" in capsys.readouterr().out
+
+    def test_what_cannot_be_read_or_written_is_said(
+        self, waiting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["report", "none", "--out", str(tmp_path / "a.html")]) == 64
+        assert "detection none does not exist" in capsys.readouterr().err
+        assert main(["report", waiting, "--out", str(tmp_path / "no" / "a.html")]) == 2
+        assert "cannot be written: No such file or directory" in capsys.readouterr().err
+        assert not list(tmp_path.iterdir())
