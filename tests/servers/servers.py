@@ -87,7 +87,8 @@ class Server:
 
 def servers() -> list[Server]:
     """All servers of this machine's way, in the order in which they start."""
-    always = [Server(name, HERE / name) for name in ("spark-thrift", "helm", "prometheus")]
+    programs = ("spark-thrift", "helm", "prometheus", "airflow")
+    always = [Server(name, HERE / name) for name in programs]
     if way() == "docker":
         return [Server("docker", HERE / "docker"), *always]
     secured = {"LUPUS_TEST_ELASTICSEARCH_SECURITY": "on"}
