@@ -76,12 +76,21 @@ class House:
 
     def send(self, source: str, points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Points that are stored when this returns."""
-        return self.call("POST", f"/v1/sources/{source}/points", json={"points": list(points)})
+        path = f"/v1/sources/{source}/points"
+        answer = self.http.post(path, json={"points": list(points)})
+        assert answer.status_code in (200, 202), answer.text
+        ingest: dict[str, Any] = answer.json()
+        while ingest["state"] in ("queued", "running", "stored"):  # the index is slow today
+            ingest = self.call("GET", f"/v1/ingests/{ingest['id']}", params={"wait": "60s"})
+        assert ingest["state"] == "succeeded", ingest
+        return ingest
 
     def detect(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A detection that is over when this returns."""
         run = self.call("POST", "/v1/detections", 202, json=dict(body))
-        return self.call("GET", f"/v1/detections/{run['id']}", params={"wait": "60s"})
+        while run["ended_at"] is None:
+            run = self.call("GET", f"/v1/detections/{run['id']}", params={"wait": "60s"})
+        return run
 
     def anomaly(self, source: str) -> str:
         """An anomaly in the index; returns its id."""
