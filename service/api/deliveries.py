@@ -132,11 +132,7 @@ def replay_many(opened: Opened, caller: Asking, body: ReplayBody) -> ReplayOut:
         if body.source is not None:
             names = [source_or_404(tx, caller, "manage", body.source).name]
     which = DeliveryFilter(names, body.state, body.channel, body.run)
-    count = replay_all(opened.database, which, now_ms)
-    with opened.database.write() as tx:
-        detail = {**body.model_dump(exclude_none=True), "replayed": count}
-        record_change(tx, now_ms, caller.name, "delivery.replay", body.channel or "*", detail)
-    return ReplayOut(replayed=count)
+    return ReplayOut(replayed=replay_all(opened.database, which, now_ms, caller.name))
 
 
 @router.post("/{delivery}/replay", operation_id="replayDelivery", status_code=202)

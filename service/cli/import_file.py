@@ -39,7 +39,6 @@ _ENDINGS: dict[str, PointsFormat] = {
     ".arrow": "arrow",
     ".arrows": "arrow",
 }
-_BY = "command line"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from service.database.audit import record_change
 from service.database.deliveries import (
     Delivery,
     DeliveryFilter,
@@ -30,10 +31,11 @@ def replay_delivery(tx: Connection, id_: str, now_ms: int) -> Delivery:
     return _again(tx, delivery, now_ms)
 
 
-def replay_all(database: Database, which: DeliveryFilter, now_ms: int) -> int:
+def replay_all(database: Database, which: DeliveryFilter, now_ms: int, by: str) -> int:
     """Every delivery that ended so, each once; returns how many.
 
-    Each page is a transaction of its own, so others can work meanwhile.
+    Each page is a transaction of its own with its entry in the audit log, so others can work
+    meanwhile.
     """
     before: tuple[int, str] | None = None
     count = 0
@@ -42,6 +44,9 @@ def replay_all(database: Database, which: DeliveryFilter, now_ms: int) -> int:
             page = list_deliveries(tx, which, _PAGE, before)
             for delivery in page:
                 _again(tx, delivery, now_ms)
+            if page:
+                detail = {"replayed": len(page), "state": which.state, "run": which.run}
+                record_change(tx, now_ms, by, "delivery.replay", which.channel or "*", detail)
         count += len(page)
         if len(page) < _PAGE:
             return count

@@ -1,6 +1,6 @@
 """Every route with a request that is right, and what a caller needs for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -126,10 +126,11 @@ def prepare(house: House, row: Row, ids: dict[str, str]) -> tuple[str, Any]:
     ids = dict(ids)
     if "{channel}" in row.path:
         house.http.put(f"/v1/channels/{CHANNEL}", json=HOOK)
-    if "{delivery}" in row.path and ids["source"] != "acc.missing":
+    if "/deliveries/" in row.path and ids["source"] != "acc.missing":
+        state = "sent" if "{delivery}" in row.path else "dead"  # those are sent again together
         with house.resources.database.write() as tx:
-            if not update_delivery(tx, ids["delivery"], state="sent"):
-                insert_delivery(tx, house.delivery(ids["source"]))
+            if not update_delivery(tx, ids["delivery"], state=state):
+                insert_delivery(tx, replace(house.delivery(ids["source"]), state=state))
     if "{token}" in row.path:
         given = {"name": "t", "sources": ["a"], "verbs": ["read"]}
         ids["token"] = house.call("POST", "/v1/tokens", 201, json=given)["id"]

@@ -27,6 +27,7 @@ ACTIONS = {
     "POST /v1/channels/{channel}/test": "channel.test",
     "DELETE /v1/channels/{channel}": "channel.delete",
     "POST /v1/deliveries/{delivery}/replay": "delivery.replay",
+    "POST /v1/deliveries/replay": "delivery.replay",
     "POST /v1/tokens": "token.create",
     "PATCH /v1/tokens/{token}": "token.change",
     "POST /v1/tokens/{token}/rotate": "token.rotate",
