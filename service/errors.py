@@ -13,6 +13,7 @@ ServiceError
 ├── EgressError             a destination is not allowed
 │   └── UnresolvedError     transient: its name does not resolve
 ├── SecretError             a stored secret cannot be read with this key
+├── BackupError             a backup cannot be made, or not be restored here
 ├── LeaseLostError          another worker has taken the job; what this one did is discarded
 └── DatabaseError           the database did not do what it was asked
     ├── DatabaseBusyError   transient: locked, overloaded or gone for the moment
@@ -83,6 +84,10 @@ class UnresolvedError(EgressError):
 
 class SecretError(ServiceError):
     """A stored secret cannot be read with this key."""
+
+
+class BackupError(ServiceError):
+    """A backup cannot be made, or not be restored here."""
 
 
 class LeaseLostError(ServiceError):

@@ -8,6 +8,7 @@ import typer
 
 from service.cli import (
     audit,
+    backup,
     deliveries,
     detect,
     doctor,
@@ -42,6 +43,7 @@ deliveries.add_to(app)
 local.add_to(app)
 index.add_to(app)
 doctor.add_to(app)
+backup.add_to(app)
 
 _TYPERS_USAGE = 2
 

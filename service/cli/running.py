@@ -39,16 +39,26 @@ def worker() -> None:
     work(load_settings())
 
 
-def migrate(as_json: AsJson = False) -> None:
-    """Bring the database up to this version."""
+def migrate(
+    back_to: Annotated[
+        str | None,
+        typer.Option(help="Take the tables back to this revision, before an older version runs."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database up to this version, or back to an older one's tables."""
     from service.database.engine import open_database  # noqa: PLC0415
-    from service.database.migrate import upgrade  # noqa: PLC0415
+    from service.database.migrate import downgrade, upgrade  # noqa: PLC0415
     from service.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     settings.folder.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.database_url, settings.database_access)
     try:
+        if back_to is not None:
+            downgrade(database, back_to)
+            say(f"taken back to {back_to}", {"revision": back_to, "migrated": True}, as_json)
+            return
         revision = upgrade(database)
         if revision:
             note_change("database.migrate", "database", {"revision": revision})

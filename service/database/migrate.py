@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from service.database.engine import Database
 from service.database.locks import lock
-from service.errors import NewerDatabaseError, OlderDatabaseError
+from service.errors import NewerDatabaseError, OlderDatabaseError, RequestError
 
 _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent / "migrations"
@@ -34,6 +34,29 @@ def upgrade(database: Database) -> str | None:
         return head
 
 
+def downgrade(database: Database, revision: str) -> None:
+    """Go back to an older version's tables, in one transaction: what only this version knows is
+    lost. Nobody else may work with the database meanwhile."""
+    with database.write() as tx:
+        _wait_for_others(tx)
+        current, _ = _revisions(tx, database)
+        script = ScriptDirectory.from_config(_config())
+        older = [
+            one.revision
+            for one in script.iterate_revisions(current or "base", "base")
+            if one.revision != current
+        ]
+        if revision not in older:
+            raise RequestError(
+                f"the database {database.name} is at {current or 'none'}; it can go back to "
+                f"{', '.join(sorted(older)) or 'nothing'}"
+            )
+        config = _config()
+        config.attributes["connection"] = tx
+        command.downgrade(config, revision)
+        _log.info("database taken back from %s to %s", current, revision)
+
+
 def _wait_for_others(tx: Connection) -> None:
     if tx.dialect.name != "postgresql":
         return
@@ -54,6 +77,12 @@ def check_revision(database: Database) -> None:
             f"the database {database.name} is at revision {current or 'none'}, this version needs "
             f"{head}: run `lupus-server migrate`"
         )
+
+
+def revision_of(database: Database) -> str | None:
+    """Of which version the tables are; None when there are none."""
+    with database.read() as tx:
+        return MigrationContext.configure(tx).get_current_revision()
 
 
 def _revisions(tx: Connection, database: Database) -> tuple[str | None, str]:

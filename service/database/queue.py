@@ -119,43 +119,38 @@ def lease(
     now_ms: int,
     lease_ms: int,
     after_source: str = "",
-    held_only: Collection[str] = (),
+    carried: bool | None = None,
 ) -> Job | None:
     """Take the next due job, going round the sources in the order of their names.
 
-    Jobs of the kinds ``held_only`` are taken only when this leaser's launcher holds them already.
+    With ``carried`` only one that this leaser's launcher holds already, the oldest first; without
+    it, when it is False, only one that nobody holds.
     """
-    starts: ColumnElement[bool] = _T.c.holder.is_(None)
-    if held_only:
-        starts = and_(starts, _T.c.kind.not_in(held_only))
+    free, mine = _T.c.holder.is_(None), _T.c.holder == leaser.holder
     due = and_(
         _T.c.state == "queued",
         _T.c.kind.in_(kinds),
         or_(_T.c.run_at_ms <= now_ms, _T.c.queued_ms > now_ms + _CLOCKS_AGREE_MS),
-        or_(starts, _T.c.holder == leaser.holder),
+        or_(free, mine) if carried is None else (mine if carried else free),
         _lane_is_free(),
     )
+    if carried:
+        oldest = _first_of(due, _T.c.run_at_ms, _T.c.id)
+        id_ = tx.execute(oldest).scalar_one_or_none()
+        return None if id_ is None else _take(tx, leaser, _T.c.id == id_, now_ms, lease_ms)
     # Two questions that an index answers in its order; one would sort everything that waits.
     for turn in (_T.c.source > after_source, _T.c.source <= after_source):
-        id_ = tx.execute(_first_of(and_(due, turn))).scalar_one_or_none()
+        # The number decides between jobs accepted in one millisecond.
+        order = (_T.c.source, _T.c.run_at_ms, _T.c.lane_number, _T.c.id)
+        id_ = tx.execute(_first_of(and_(due, turn), *order)).scalar_one_or_none()
         if id_ is not None:
             return _take(tx, leaser, _T.c.id == id_, now_ms, lease_ms)
     return None
 
 
-def _first_of(due: ColumnElement[bool]) -> Select[tuple[str]]:
-    return (
-        select(_T.c.id)
-        .where(due)
-        .order_by(
-            _T.c.source,
-            _T.c.run_at_ms,
-            _T.c.lane_number,  # of jobs accepted in one millisecond
-            _T.c.id,
-        )
-        .limit(1)
-        .with_for_update(skip_locked=True, of=_T)
-    )
+def _first_of(due: ColumnElement[bool], *order: ColumnElement[Any]) -> Select[tuple[str]]:
+    first = select(_T.c.id).where(due).order_by(*order).limit(1)
+    return first.with_for_update(skip_locked=True, of=_T)
 
 
 def lease_one(

@@ -89,33 +89,38 @@ class Worker:
     def _work(self, name: str, kinds: Collection[str]) -> None:
         leaser = Leaser(f"{self._identity}/{name}", self._parts.holder)
         bell = self._parts.database.bell
-        source = ""
+        source, carried = "", True
         while not self._stopping.is_set():
             rung = bell.count
             measures.looked(name)
-            job = self._lease(leaser, kinds, source)
+            job = self._lease(leaser, kinds, source, not carried)
             if job is None:
                 bell.wait(rung, self._parts.settings.poll_ms / 1000)
             else:
-                source = job.source
+                carried = job.holder is not None
+                if not carried:  # else looks at what is carried would give turns away
+                    source = job.source
                 self._tick(job)
 
-    def _lease(self, leaser: Leaser, kinds: Collection[str], source: str) -> Job | None:
+    def _lease(
+        self, leaser: Leaser, kinds: Collection[str], source: str, carried_first: bool
+    ) -> Job | None:
+        """The next job. Starts go round the sources; where a launcher carries what was started,
+        starts and looks take turns, so that neither waits for the end of the others."""
         settings = self._parts.settings
+        now_ms = self._parts.clock.now_ms()
         try:
             with self._parts.database.write() as tx:
-                held_only: Collection[str] = ()
-                if kinds == CARRIED and count_held(tx, leaser.holder) >= settings.slots:
-                    held_only = CARRIED
-                return lease(
-                    tx,
-                    leaser,
-                    kinds,
-                    self._parts.clock.now_ms(),
-                    settings.lease_ms,
-                    source,
-                    held_only,
-                )
+                if kinds != CARRIED:
+                    return lease(tx, leaser, kinds, now_ms, settings.lease_ms, source)
+                full = count_held(tx, leaser.holder) >= settings.slots
+                for carried in (True, False) if carried_first else (False, True):
+                    if full and not carried:
+                        continue
+                    ms = settings.lease_ms
+                    job = lease(tx, leaser, kinds, now_ms, ms, source, carried=carried)
+                    if job is not None:
+                        return job
         except DatabaseError as error:
             logger.warning("the queue cannot be read: %s", error)
         except Exception:  # without this thread its kinds of jobs would be left to nobody

@@ -100,12 +100,7 @@ class PrivateServer:
 @contextmanager
 def private_server() -> Iterator[PrivateServer]:
     """A started server; removed at the end. Skips, or fails in CI, where PostgreSQL is missing."""
-    programs = _programs()
-    if programs is None:
-        reason = "PostgreSQL's programs are not installed: apt-get install postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    programs = server_programs()
     folder = Path(tempfile.mkdtemp(prefix="lupus-postgres-"))
     server = PrivateServer(folder, programs, free_port())
     try:
@@ -117,11 +112,22 @@ def private_server() -> Iterator[PrivateServer]:
         shutil.rmtree(folder)
 
 
+def server_programs() -> Path:
+    """The folder of initdb, pg_dump and the like. Skips, or fails in CI, where it is missing."""
+    programs = _programs()
+    if programs is not None:
+        return programs
+    reason = "PostgreSQL's programs are not installed: apt-get install postgresql"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def _programs() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     on_path = shutil.which("initdb")
     if on_path:
-        found.append(Path(on_path))
+        found.append(Path(on_path).resolve())
     return found[-1].parent if found else None
 
 

@@ -122,13 +122,13 @@ def test_what_a_launcher_holds_is_left_to_its_workers(database: Database) -> Non
         assert count_held(tx, ANN.holder) == 1
     assert take(database, BOB) is None
     with database.write() as tx:
-        assert lease(tx, ANN, ("run",), NOON, LEASE_MS, "", held_only=("run",)) is not None
+        assert lease(tx, ANN, ("run",), NOON, LEASE_MS, carried=True) is not None
 
 
 def test_a_full_launcher_starts_nothing_new(database: Database) -> None:
     add(database, "a")
     with database.write() as tx:
-        assert lease(tx, ANN, ("run",), NOON, LEASE_MS, "", held_only=("run",)) is None
+        assert lease(tx, ANN, ("run",), NOON, LEASE_MS, carried=True) is None
     assert take(database) is not None
 
 
