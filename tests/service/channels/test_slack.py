@@ -13,6 +13,7 @@ from service.errors import RequestError
 from service.notifications.kinds.catalog import kinds_of
 from service.notifications.kinds.kind import Given, Kept
 from service.notifications.kinds.slack import SlackKind
+from service.notifications.replay import replay_delivery
 from tests.service.channels.telling import change, tell, withdrawn
 from tests.service.databases import KINDS
 from tests.service.slack_server import CHANNEL, TOKEN, FakeSlack, slack
@@ -85,6 +86,18 @@ def test_a_message_with_something_new_is_for_everybody(world: World, fake: FakeS
     tell(world, [withdrawn(change("tw"))])
     world.settle("delivery")
     assert fake.posted[2].content["thread_ts"] == fake.posted[1].ts
+
+
+def test_what_began_a_thread_is_sent_again_outside_of_it(world: World, fake: FakeSlack) -> None:
+    world.put_channel("slack", BOT)
+    (first,) = tell(world, [change()])
+    world.settle("delivery")
+    tell(world, [withdrawn(change())])
+    world.settle("delivery")
+    with world.database.write() as tx:
+        replay_delivery(tx, first.id, world.clock.now_ms())
+    world.settle("delivery")
+    assert fake.posted[2].raw == fake.posted[0].raw
 
 
 def test_a_lost_thread_does_not_lose_the_message(world: World, fake: FakeSlack) -> None:

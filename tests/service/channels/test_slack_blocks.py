@@ -20,7 +20,7 @@ NASTY = st.one_of(
     st.sampled_from(
         [
             "<!channel>", "<@U123456>", "&lt;!here&gt;", "<https://evil.example|Report>",
-            "*" * 3000, "&" * 4000, "<" * 700, "😀" * 2000, "", " ", "\n", ":fire:", "a|b>c",
+            "*" * 1000, "&" * 1000, "<" * 700, "😀" * 700, "", " ", "\n", ":fire:", "a|b>c",
         ]
     ),
 )  # fmt: skip
@@ -63,7 +63,7 @@ def posted(event: str, data: Any) -> dict[str, Any]:
     return content
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(event=st.sampled_from([*EVENTS, "test"]), data=DATA)
 def test_slack_takes_whatever_it_is_called(event: str, data: Any) -> None:
     assert why_invalid(posted(event, data)) == ""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,11 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, update
 
 from service.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from service.database import tables
+from service.database.deliveries import Delivery, DeliveryFilter, insert_delivery
 from service.database.endpoints import Endpoint, forget_endpoints, get_endpoint
+from service.database.engine import Database
 from service.notifications.kinds.catalog import kinds_of
 from service.notifications.kinds.kind import Given
+from service.notifications.replay import replay_all
 from service.notifications.turns import (
     LONGEST_REST_MS,
     PROBE_MS,
@@ -171,6 +177,58 @@ def test_channels_of_one_receiver_rest_together_and_others_do_not(world: World) 
         broken.answers = []
         world.settle("delivery", seconds=10, ticks=30)
         assert {one.state for one in world.deliveries()} == {"sent"}
+
+
+def test_a_message_that_is_not_liked_keeps_no_other_waiting(world: World) -> None:
+    with receiving() as receiver:
+        receiver.answers = [(422, {})]
+        world.webhook(receiver.url)
+        for number in range(2):
+            run = world.accept(
+                rule=f"r{number}", notify={"channels": ["chat"], "on": ["succeeded"]}
+            )
+            while not world.run(run).ended:
+                assert world.tick("run")
+                world.clock.advance(SECOND_MS)
+        while world.tick("delivery"):
+            pass
+        assert sorted(one.state for one in world.deliveries()) == ["pending", "sent"]
+
+
+class WithBusyWorker:
+    """A database whose worker gives everything up again at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.writes = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.writes += 1
+        assert self.writes < 10, "it does not end"
+        with self._database.write() as tx:
+            yield tx
+            tx.execute(update(tables.deliveries).values(state="dead"))
+
+
+def test_sending_all_again_ends_although_they_fail_at_once(world: World) -> None:
+    with world.database.write() as tx:
+        for number in range(450):
+            made = Delivery(
+                id=f"msg_{number}",
+                run=str(number),
+                source="shop",
+                channel="chat",
+                event="anomaly",
+                counter=1,
+                body="{}",
+                state="dead",
+                created_ms=NOON,
+            )
+            insert_delivery(tx, made)
+    busy = WithBusyWorker(world.database)
+    which = DeliveryFilter(state="dead", channel="chat")
+    assert replay_all(busy, which, NOON, "ann") == 450  # type: ignore[arg-type]
 
 
 def test_a_channel_that_is_put_again_is_tried_at_once(world: World) -> None:
