@@ -47,7 +47,7 @@ class Served:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
-        self.wait_for("/readyz", lambda answer: answer.status_code == 200)
+        self.wait_for("/readyz", lambda answer: answer.status_code == 200, 300)
 
     def end(self, how: signal.Signals) -> None:
         if self._process is not None:
