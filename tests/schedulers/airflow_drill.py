@@ -124,7 +124,7 @@ def example(_request: dict[str, Any]) -> Any:
     """What Airflow finds in the example's file."""
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(os.environ["EXAMPLES"], include_examples=False)
+    bag = DagBag(os.environ["EXAMPLES"])
     assert not bag.import_errors, bag.import_errors
     return {name: dag.task_ids for name, dag in bag.dags.items()}
 
