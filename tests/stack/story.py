@@ -72,8 +72,9 @@ class Story:
             ]
         return "\n".join(lines).encode()
 
-    def detection(self) -> dict[str, Any]:
+    def detection(self, channels: Sequence[str] = ("hook",)) -> dict[str, Any]:
         """The body of the request."""
+        told = {"channels": list(channels), "max_age": "36500d", "min_severity": "warning"}
         return {
             "rule": RULE,
             "source": SOURCE,
@@ -83,7 +84,7 @@ class Story:
                 "end": LAST.isoformat(),
             },
             "detector": dict(self.detector),
-            "notify": {"channels": ["hook"], "max_age": "36500d", "min_severity": "warning"},
+            "notify": told,
         }
 
 
@@ -96,7 +97,7 @@ def take_part(service: Served, hook: str) -> str:
     return str(answer.json()["new_secret"])
 
 
-def ingest(service: Served, rows: bytes, key: str, seconds: float = 300) -> dict[str, Any]:
+def ingest(service: Served, rows: bytes, key: str, seconds: float = 600) -> dict[str, Any]:
     """Send points and wait until they are stored and indexed."""
     headers = {"content-type": "text/csv", "idempotency-key": key}
     sent = service.post(f"/v1/sources/{SOURCE}/points", content=rows, headers=headers)
