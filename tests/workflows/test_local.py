@@ -104,6 +104,28 @@ def test_a_pool_that_does_not_start_is_tried_again(
     assert StillbornOnce.starts > 1
 
 
+def test_a_scratch_folder_that_cannot_be_made_costs_tries_and_hangs_nothing(world: World) -> None:
+    """As on a full disk: the run once waited for a step that nobody had until its deadline."""
+    launcher = launcher_of(world, ONE_PROCESS)
+    folder = launcher._pool._folder
+    try:
+        folder.rmdir()
+        folder.touch()
+        launcher.launch(request("homeless", rule="homeless"), 1)
+        found = ended(launcher, "homeless")
+        assert "its scratch folder cannot be made" in found.error
+        assert found.transient
+        folder.unlink()  # gone is no trouble: it is made again
+        launcher.launch(request("homeless", rule="homeless"), 2)
+        limit = time.monotonic() + LONGEST
+        while launcher.look("homeless", 2).state != "ended":
+            assert time.monotonic() < limit
+            launcher.wait(0.2)
+        assert launcher.look("homeless", 2).error == ""
+    finally:
+        launcher.close()
+
+
 def test_a_small_run_does_not_wait_for_a_large_one(world: World) -> None:
     launcher = launcher_of(world, SLOW)
     try:
