@@ -39,10 +39,11 @@ class Database:
         """One transaction that may write: all of it or nothing.
 
         On SQLite it holds the write lock from its beginning, so it never fails half-way because
-        another one wrote in between. On PostgreSQL others write meanwhile: what is checked first
-        and written then needs a lock of `locks` or of the row.
+        another one wrote in between; a process's threads have it in the order of asking, and a
+        write within a write of one thread is a RuntimeError. On PostgreSQL others write meanwhile:
+        what is checked first and written then needs a lock of `locks` or of the row.
         """
-        with self._translated(), self._writer.begin() as tx:
+        with self._translated(), self._kind.turn_of(self._writer), self._writer.begin() as tx:
             asks_to_ring(tx)  # what a rolled-back transaction left behind
             yield tx
             rings = asks_to_ring(tx)

@@ -6,6 +6,7 @@ written takes a lock first (`locks`, ``FOR UPDATE``) or leaves the check to a un
 one REPEATABLE READ snapshot, which never fails and never waits.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -93,6 +94,11 @@ def make_engine(url: str, access: Access) -> Engine:
 def writer_of(engine: Engine) -> Engine:
     """Its transactions may write, and wait only for rows that another one writes."""
     return engine.execution_options(**{WRITES: True})
+
+
+def turn_of(_writer: Engine) -> AbstractContextManager[None]:
+    """The server hands its locks on in turns itself."""
+    return nullcontext()
 
 
 def reader_of(engine: Engine) -> Engine:

@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -9,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.database.access import BUSY_SECONDS, Access
+from service.database.turns import Turns
 from service.errors import (
     DamagedDatabaseError,
     DatabaseBusyError,
@@ -17,6 +20,7 @@ from service.errors import (
 )
 
 WRITES = "lupus_write"
+_LOOK_AGAIN_SECONDS = 0.002  # the driver's own waits grow to 0.1 s: too long to find a gap
 
 
 def make_engine(url: str, _access: Access) -> Engine:
@@ -36,7 +40,15 @@ def make_engine(url: str, _access: Access) -> Engine:
 
 def writer_of(engine: Engine) -> Engine:
     """Its transactions hold the write lock from their beginning."""
-    return engine.execution_options(**{WRITES: True})
+    return engine.execution_options(**{WRITES: Turns()})
+
+
+@contextmanager
+def turn_of(writer: Engine) -> Iterator[None]:
+    """The only thread of this process that may begin to write: taken before a connection is."""
+    turns: Turns = writer.get_execution_options()[WRITES]
+    with turns.taken(BUSY_SECONDS):
+        yield
 
 
 def reader_of(engine: Engine) -> Engine:
@@ -94,5 +106,29 @@ def _switch_to_wal(connection: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    turns: Turns | None = connection.get_execution_options().get(WRITES)
+    if turns is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _begin_to_write(connection, turns.deadline)
+
+
+def _begin_to_write(connection: Connection, deadline: float) -> None:
+    """Wait for other processes; those of this one stand in line already."""
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA busy_timeout = 0").close()
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                if time.monotonic() > deadline:
+                    break
+            else:
+                return
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what `error_of` understands
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}").close()
