@@ -6,10 +6,11 @@ least the time of day, so none is handed out twice.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from service.database import tables
 from service.database.audit import record_change
+from service.database.counters import raise_messages
 from service.database.queue import LIVE
 from service.errors import BackupError
 
@@ -43,7 +44,11 @@ def refuse_a_database_at_work(tx: Connection, now_ms: int) -> None:
 
 def settle(tx: Connection, now_ms: int, made_at: str) -> Settled:
     """Keep back what may have been sent, free what lost workers held, go on counting above."""
-    return Settled(_keep_messages_back(tx, made_at), _free(tx, now_ms, made_at))
+    settled = Settled(_keep_messages_back(tx, made_at), _free(tx, now_ms))
+    raise_messages(tx, now_ms)  # receivers drop what is numbered below what they have
+    tx.execute(delete(tables.endpoints))  # how receivers were is no news any more
+    record_change(tx, now_ms, CALLER, "service.restore", "database", {"backup": made_at})
+    return settled
 
 
 def _keep_messages_back(tx: Connection, made_at: str) -> int:
@@ -63,9 +68,9 @@ def _keep_messages_back(tx: Connection, made_at: str) -> int:
     return kept
 
 
-def _free(tx: Connection, now_ms: int, made_at: str) -> int:
-    jobs, counters = tables.jobs, tables.counters
-    freed = tx.execute(
+def _free(tx: Connection, now_ms: int) -> int:
+    jobs = tables.jobs
+    return tx.execute(
         update(jobs)
         .where(jobs.c.state.in_(LIVE), (jobs.c.state == "running") | jobs.c.holder.is_not(None))
         .values(
@@ -77,10 +82,3 @@ def _free(tx: Connection, now_ms: int, made_at: str) -> int:
             queued_ms=now_ms,
         )
     ).rowcount
-    # Receivers drop messages whose number they have passed; since the backup some were sent.
-    above = case((counters.c.value < now_ms, now_ms), else_=counters.c.value)
-    numbered = counters.c.name.like("messages:%")
-    tx.execute(update(counters).where(numbered).values(value=above))
-    tx.execute(delete(tables.endpoints))  # how receivers were is no news any more
-    record_change(tx, now_ms, CALLER, "service.restore", "database", {"backup": made_at})
-    return freed

@@ -1,11 +1,12 @@
 """Counters: numbers that only grow, also when the clock steps back or a backup is restored."""
 
-from sqlalchemy import Connection, case, update
+from sqlalchemy import Connection, case, select, update
 
 from service.database import tables
 from service.database.inserts import insert_new
 
 _T = tables.counters
+_MESSAGES = "messages"
 
 
 def next_value(tx: Connection, name: str, at_least: int = 1) -> int:
@@ -34,3 +35,17 @@ def next_generation(tx: Connection, now_ms: int) -> int:
     numbers that the index has seen; below 2**53, so that every JSON reader keeps it exact.
     """
     return next_value(tx, "generation", now_ms)
+
+
+def next_message(tx: Connection, channel: str, source: str, rule: str) -> int:
+    """The number of a rule's message to a channel."""
+    least = tx.execute(select(_T.c.value).where(_T.c.name == _MESSAGES)).scalar() or 1
+    return next_value(tx, f"{_MESSAGES}:{channel}:{source}/{rule}", least)
+
+
+def raise_messages(tx: Connection, now_ms: int) -> None:
+    """Number messages from the time on, also those of rules that have told nothing yet.
+
+    A database restored from a backup does not know what was sent since.
+    """
+    next_value(tx, _MESSAGES, now_ms)

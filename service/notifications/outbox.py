@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from service.database.counters import next_value
+from service.database.counters import next_message
 from service.database.deliveries import (
     Delivery,
     DeliveryFilter,
@@ -24,7 +24,7 @@ def message_id(run: str, channel: str, event: str) -> str:
 
 def next_counter(tx: Connection, channel: str, source: str, rule: str | None) -> int:
     """Numbers the messages of a (channel, rule): a receiver drops what is older than it has."""
-    return next_value(tx, f"messages:{channel}:{source}/{rule or ''}")
+    return next_message(tx, channel, source, rule or "")
 
 
 def was_queued(tx: Connection, run: str, channel: str, event: str) -> bool:

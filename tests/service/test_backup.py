@@ -19,6 +19,7 @@ from service.cli import main
 from service.cli.exits import FAILED
 from service.database import tables
 from service.errors import BackupError
+from service.notifications.outbox import next_counter
 from tests.real import own_name
 from tests.service.api.house import DAY_MS, FIRST_MS, House, daily, detection, rfc3339
 from tests.service.databases import KINDS, administer, postgres_url
@@ -198,6 +199,12 @@ def messages(receiver: Receiver) -> int:
     return len({got.id for got in receiver.got})
 
 
+def said(receiver: Receiver) -> list[tuple[str, str]]:
+    """What became of which episode (by its first day), as messages told it; each message once."""
+    once = {got.id: got.content["data"]["episodes"] for got in receiver.got}
+    return [(one["phase"], one["since"][:10]) for told in once.values() for one in told]
+
+
 def detect(house: House) -> dict[str, Any]:
     return house.detect(detection(SHOP, range=RANGE, notify=NOTIFY))
 
@@ -236,18 +243,29 @@ def test_a_lost_service_comes_back_as_it_was(
             (kept,) = house.call("GET", "/v1/deliveries?state=dead")["items"]
             assert "replay it if it was not" in kept["error"]
             assert house.call("GET", pending)["items"] == []
-            told_again = detect(house)  # brings a new generation
-            assert told_again["state"] == "succeeded"
+            # Finds what was told before, and for the first time nothing else: that it is over.
+            assert detect(house)["state"] == "succeeded"
+            wait_until(lambda: messages(receiver) == 4, "the end is not told")
             house.send(SHOP, [dip(18)])
             ended = detect(house)
-            wait_until(lambda: messages(receiver) >= 4, f"a new anomaly is not told: {ended}")
+            wait_until(lambda: messages(receiver) == 5, f"a new anomaly is not told: {ended}")
+            # Messages are queued before a run ends: with none waiting, all was said.
+            wait_until(lambda: not house.call("GET", pending)["items"], "something waits")
             now = numbers(house)
         assert now[0] > last[0]
         assert now[1] > last[1]
         newest = receiver.got[-1]
         assert newest.signed(secret), "the key came back, too"
         assert newest.content["counter"] > max(counters), "no receiver drops it"
-        assert not {got.id for got in receiver.got[attempts:]} & told, "nothing is said twice"
+        assert not {got.id for got in receiver.got[attempts:]} & told, "no message comes twice"
+        assert said(receiver) == [
+            ("started", "2026-06-11"),
+            ("started", "2026-06-16"),
+            ("started", "2026-06-18"),  # after the backup
+            ("ended", "2026-06-11"),
+            ("ended", "2026-06-16"),
+            ("started", "2026-06-19"),
+        ], "nothing is said twice"
     # The archive was copied after the database: it has what came in between.
     assert after == before
 
@@ -310,6 +328,19 @@ def test_what_lost_workers_held_goes_on_at_once(world: World) -> None:
     world.holder = "pool-2"
     world.settle()
     assert world.run(run).state == "succeeded"
+
+
+def test_messages_are_numbered_above_all_that_a_lost_service_sent(world: World) -> None:
+    """Also those of a rule that had told nothing yet when the backup was made."""
+    now_ms = world.clock.now_ms()
+    with world.database.write() as tx:
+        assert [next_counter(tx, "chat", "shop", "old") for _ in range(2)] == [1, 2]
+        settle(tx, now_ms, "yesterday")
+        assert [next_counter(tx, "chat", "shop", "old") for _ in range(2)] == [now_ms, now_ms + 1]
+        assert next_counter(tx, "chat", "shop", "new") == now_ms
+        settle(tx, now_ms - DAY_MS, "a clock that went back")
+        assert next_counter(tx, "chat", "shop", "old") == now_ms + 2
+        assert next_counter(tx, "chat", "shop", "newer") > now_ms
 
 
 def test_a_database_that_a_worker_works_at_is_not_settled(world: World) -> None:
