@@ -18,6 +18,7 @@ import uvicorn
 from service.api.resources import Resources
 from service.app import open_app, open_resources
 from service.errors import SettingsError
+from service.listeners import open_listeners
 from service.logs import set_up_logs
 from service.metrics_endpoint import open_metrics_port
 from service.settings import Settings, misspelt
@@ -49,13 +50,19 @@ def serve(settings: Settings) -> None:
         server = _Server(config, app.state.resources)
         # The server sends the signal that ended it once more when it is done.
         with suppress(SystemExit):
-            server.run()
-        if not server.started:
-            raise SettingsError(
-                f"cannot listen on {settings.host}:{settings.port}, the log says why: choose "
-                "another LUPUS_HOST or LUPUS_PORT"
-            )
+            server.run(_listeners(settings))
     _log.info("service_ended")
+
+
+def _listeners(settings: Settings) -> list[socket.socket]:
+    host, port = settings.host, settings.port
+    try:
+        return open_listeners(host, port)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({error.strerror}): choose another LUPUS_HOST or "
+            "LUPUS_PORT"
+        ) from None
 
 
 def work(settings: Settings) -> None:
