@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 
@@ -19,7 +20,7 @@ from tests.service.failure.locks import locked
 from tests.service.failure.story import OVER, Story, Told
 from tests.service.queue_drill import Drill, done, fill, join, keys, kill_some, working
 from tests.service.receiver import receiving
-from tests.service.served import served
+from tests.service.served import Served, served
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -124,6 +125,33 @@ def test_sigterm_says_503_first_and_the_next_service_goes_on(
         service.start()
         told.finish()
         assert told.documents() == calm
+
+
+def test_few_file_handles_refuse_for_a_while_and_lose_nothing(
+    tmp_path: Path, calm: dict[str, Any]
+) -> None:
+    """Twelve for all: each connection takes one, so a crowd of callers takes them all."""
+
+    def crowd(told: Told) -> None:
+        limit = psutil.Process(told.service.pid)
+        before = limit.rlimit(psutil.RLIMIT_NOFILE)
+        limit.rlimit(psutil.RLIMIT_NOFILE, (limit.num_fds() + 12, before[1]))
+        told.tolerated = (500, 502, 503)
+        with ThreadPoolExecutor(40) as callers:
+            answers = list(callers.map(lambda _: knock(told.service), range(200)))
+        limit.rlimit(psutil.RLIMIT_NOFILE, before)
+        assert {"alive"} & set(answers)
+
+    assert told_to(tmp_path / "data", PACE, crowd) == calm
+    assert (tmp_path / "data.log").stat().st_size < 1 << 20, "it is not said without end"
+
+
+def knock(service: Served) -> str:
+    try:
+        answer = httpx2.get(f"{str(service.http.base_url).rstrip('/')}/livez", timeout=30)
+    except httpx2.TransportError as error:
+        return type(error).__name__
+    return str(answer.json()["status"])
 
 
 def test_objects_deleted_in_mid_run_end_the_run_and_not_the_service(tmp_path: Path) -> None:
