@@ -19,8 +19,8 @@ demo: $(RUN_READY)  ## plant events in realistic series, detect them over HTTP, 
 serve: $(RUN_READY)  ## keep a service running on 127.0.0.1:8700, data below .lupus/
 	@$(BIN)/lupus-server serve
 
-test: $(DEV_READY)  ## every test that needs no server (about 4 minutes on 2 cores)
-	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not real"
+test: $(DEV_READY)  ## every short test that needs no server (about 4 minutes on 2 cores)
+	@$(BIN)/pytest -n 2 --dist worksteal -q --durations=20 -m "not real and not slow"
 
 servers:  ## start the real servers that the tests of the real layer need (docs/testing.md)
 	@$(PYTHON) tests/servers/servers.py up
@@ -34,11 +34,14 @@ REAL := . ./.servers.env && CI=true $(BIN)/pytest -q --durations=25
 # What failed has one more try by itself, and both are printed: servers and pods share two cores.
 AGAIN := $(REAL) --last-failed --last-failed-no-failures none
 
-test-real: $(DEV_READY)  ## every test against real servers, after starting what is missing
+# Also the tests that need no server and take long.
+LONG := (real or slow)
+
+test-real: $(DEV_READY)  ## every test against real servers, after starting what is missing, and every long one
 	@$(PYTHON) tests/servers/servers.py up all >/dev/null
 	@status=0; \
-	($(REAL) -n 2 --dist worksteal -m "real and not alone") || ($(AGAIN) -m "real and not alone") || status=1; \
-	($(REAL) -m "real and alone") || ($(AGAIN) -m "real and alone") || status=1; \
+	($(REAL) -n 2 --dist worksteal -m "$(LONG) and not alone") || ($(AGAIN) -m "$(LONG) and not alone") || status=1; \
+	($(REAL) -m "$(LONG) and alone") || ($(AGAIN) -m "$(LONG) and alone") || status=1; \
 	exit $$status
 
 check: lint types imports docs-check test  ## format, lint, types, import rules, docs, tests: what CI runs before test-real

@@ -30,10 +30,22 @@ _ALONE = (
 )
 
 
+# Without a server, and yet too long for a layer that is run after every change.
+_SLOW = (
+    "tests/schedulers",
+    "tests/service/api/test_contract",
+    "tests/service/failure",
+    "tests/service/test_backup",
+    "tests/service/test_leaks",
+)
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest selects by marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the real tests of such servers run by themselves."""
+    """Let the real tests of such servers run by themselves, and long ones in their layer."""
     for item in items:
+        if any(place in item.nodeid for place in _SLOW):
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("real") and any(place in item.nodeid for place in _ALONE):
             item.add_marker(pytest.mark.alone)
 
