@@ -128,7 +128,7 @@ def numbers(house: House) -> tuple[int, int]:
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
     over = threading.Event()
-    for _ in range(1200):
+    for _ in range(3000):
         if is_so():
             return
         over.wait(0.1)
@@ -209,6 +209,7 @@ def detect(house: House) -> dict[str, Any]:
     return house.detect(detection(SHOP, range=RANGE, notify=NOTIFY))
 
 
+@pytest.mark.timeout(900)  # a busy machine
 def test_a_lost_service_comes_back_as_it_was(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,10 +255,10 @@ def test_a_lost_service_comes_back_as_it_was(
             now = numbers(house)
         assert now[0] > last[0]
         assert now[1] > last[1]
-        newest = receiver.got[-1]
-        assert newest.signed(secret), "the key came back, too"
-        assert newest.content["counter"] > max(counters), "no receiver drops it"
-        assert not {got.id for got in receiver.got[attempts:]} & told, "no message comes twice"
+        newer = receiver.got[attempts:]
+        assert all(got.signed(secret) for got in newer), "the key came back, too"
+        assert min(got.content["counter"] for got in newer) > max(counters), "no receiver drops it"
+        assert not {got.id for got in newer} & told, "no message comes twice"
         assert said(receiver) == [
             ("started", "2026-06-11"),
             ("started", "2026-06-16"),
