@@ -20,9 +20,16 @@ def operator(request: dict[str, Any], **more: Any) -> Any:
     return LupusDetection(task_id="check", request=request, **more)
 
 
-def context(try_number: int = 1, run_id: str = "manual__1", map_index: int = -1) -> dict[str, Any]:
+def context(
+    request: dict[str, Any], try_number: int = 1, run_id: str = "manual__1", map_index: int = -1
+) -> dict[str, Any]:
+    """Of a dag that is named like the rule, so that each case has keys of its own."""
     ti = SimpleNamespace(
-        dag_id="dag", task_id="check", run_id=run_id, map_index=map_index, try_number=try_number
+        dag_id=request["rule"],
+        task_id="check",
+        run_id=run_id,
+        map_index=map_index,
+        try_number=try_number,
     )
     return {"ti": ti}
 
@@ -46,23 +53,25 @@ async def first_event(trigger: Any) -> Any:
 
 def keys(request: dict[str, Any]) -> Any:
     """Runs that tries of one task, of another dag run and of another map index ask for."""
-    first, retry = (deferred(operator(request), context(number)).run_id for number in (1, 2))
-    other = deferred(operator(request), context(run_id="manual__2")).run_id
-    mapped = deferred(operator(request), context(map_index=0)).run_id
+    first, retry = (
+        deferred(operator(request), context(request, number)).run_id for number in (1, 2)
+    )
+    other = deferred(operator(request), context(request, run_id="manual__2")).run_id
+    mapped = deferred(operator(request), context(request, map_index=0)).run_id
     return {"first": first, "retry": retry, "other": other, "mapped": mapped}
 
 
 def cleared(request: dict[str, Any]) -> Any:
     """Runs of a task whose first run is over when it is tried again."""
-    trigger = deferred(operator(request), context())
+    trigger = deferred(operator(request), context(request))
     asyncio.run(trigger.on_kill())
-    again, once_more = (deferred(operator(request), context(2)).run_id for _ in range(2))
+    again, once_more = (deferred(operator(request), context(request, 2)).run_id for _ in range(2))
     return {"first": trigger.run_id, "again": again, "once_more": once_more}
 
 
 def loop_is_free(request: dict[str, Any]) -> Any:
     """How often others got their turn while a hundred triggers waited for a run."""
-    trigger = deferred(operator(request), context())
+    trigger = deferred(operator(request), context(request))
 
     async def watch() -> int:
         turns = 0
@@ -83,14 +92,14 @@ def loop_is_free(request: dict[str, Any]) -> Any:
 
 def kill_before_deferral(request: dict[str, Any]) -> Any:
     task = operator(request)
-    run = deferred(task, context()).run_id
+    run = deferred(task, context(request)).run_id
     task.on_kill()
     return run
 
 
 def away(request: dict[str, Any]) -> Any:
     """The service is killed while a trigger waits, and started again by who runs this drill."""
-    trigger = deferred(operator(request), context())
+    trigger = deferred(operator(request), context(request))
     sys.stdout.write("deferred\n")
     sys.stdout.flush()
 
@@ -102,11 +111,11 @@ def away(request: dict[str, Any]) -> Any:
 
 def given_up(request: dict[str, Any]) -> Any:
     """A trigger whose service never comes back."""
-    path, arguments = deferred(operator(request, away_seconds=1.0), context()).serialize()
+    path, arguments = deferred(operator(request, away_seconds=1.0), context(request)).serialize()
     os.environ["AIRFLOW_CONN_LUPUS_DEFAULT"] = json.dumps({"host": "http://127.0.0.1:9"})
     event = asyncio.run(first_event(import_string(path)(**arguments)))
     try:
-        operator(request).conclude(context(), event)
+        operator(request).conclude(context(request), event)
     except AirflowException as error:
         return [type(error).__name__, str(error)]
     raise AssertionError("it did not fail")
@@ -114,7 +123,7 @@ def given_up(request: dict[str, Any]) -> Any:
 
 def refused(request: dict[str, Any]) -> Any:
     try:
-        operator({**request, "detector": {"type": "oracle"}}).execute(context())
+        operator({**request, "detector": {"type": "oracle"}}).execute(context(request))
     except AirflowException as error:
         return [type(error).__name__, str(error)]
     raise AssertionError("it was not refused")
