@@ -7,7 +7,7 @@ meanwhile ends with the same documents as one that nobody disturbed.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -101,6 +101,7 @@ class Told:
     runs: dict[tuple[int, int, int], str] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
     tolerated: tuple[int, ...] = (503,)  # with such an answer it is asked again
+    pause: Callable[[int], None] = lambda asked: None  # before each run, told how many there are
 
     def tell(self) -> None:
         """Ask for everything; answers come from whoever serves at that moment."""
@@ -118,6 +119,7 @@ class Told:
         headers = {"content-type": "text/csv", "idempotency-key": f"points-{number}"}
         sent = self._ask("POST", path, content=self.story.payload(source, number), headers=headers)
         for rule in self.story.rules_of(number):
+            self.pause(len(self.runs))
             asked = self.story.detection(source, rule, number, sent["id"])
             key = {"idempotency-key": f"run-{source}-{rule}-{number}"}
             run = self._ask("POST", "/v1/detections", json=asked, headers=key)

@@ -27,6 +27,7 @@ from tests.service.served import Served, served
 
 SEED = int(os.environ.get("LUPUS_TEST_SEED", "5"))
 KILLS = 30
+AHEAD = 6  # so many runs are asked for before their kills, else work is over long before these
 WORKERS = 1  # processes beside the worker inside the service
 PACE = {"LUPUS_PROCESSES": "2", "LUPUS_CHUNK_SECONDS": "0.001", "LUPUS_LOG_LEVEL": "warning"}
 
@@ -57,6 +58,12 @@ class Killer:
             self._kill_all()
         except BaseException as error:  # noqa: BLE001 - told by the test's own thread
             self.trouble.append(error)
+
+    def keep_up(self, asked: int) -> None:
+        """Wait until the kills of what was asked for before have happened."""
+        while len(self.killed) * self.told.story.runs < KILLS * (asked - AHEAD):
+            assert not self.trouble, (self.trouble, self.killed)
+            time.sleep(0.05)
 
     def _kill_all(self) -> None:
         database = open_database(f"sqlite:///{self.folder}/lupus.db")
@@ -142,6 +149,7 @@ def test_a_service_killed_thirty_times_ends_as_a_calm_one(tmp_path: Path) -> Non
     with receiving() as receiver, served(tmp_path / "shaken", PACE) as service:
         told = Told(story, service, receiver)
         killer = Killer(tmp_path / "shaken", service, told, random.Random(SEED))
+        told.pause = killer.keep_up
         with disturbing(killer):
             told.tell()
             told.finish()
