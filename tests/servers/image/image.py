@@ -48,14 +48,14 @@ def _files() -> Iterator[Path]:
                 yield path
 
 
-def fetch() -> None:
-    """Build it as an archive, and its base before."""
+def fetch() -> str:
+    """Build it as an archive, and its base before; the tag, as files may change meanwhile."""
     made = tag()
-    if archive_of(made).exists():
-        return
-    base_image(_python())
-    image_build(made, str(ROOT))
-    forget(NAME, KEPT)
+    if not archive_of(made).exists():
+        base_image(_python())
+        image_build(made, str(ROOT))
+        forget(NAME, KEPT)
+    return made
 
 
 def _python() -> str:
@@ -65,8 +65,7 @@ def _python() -> str:
 
 
 def up() -> None:
-    fetch()
-    made = tag()
+    made = fetch()
     if made not in loaded():
         load(archive_of(made))
     print(f"export LUPUS_TEST_IMAGE={made}")
@@ -92,7 +91,7 @@ VERBS: dict[str, Callable[[], object]] = {
 def main(verb: str = "") -> None:
     if verb not in VERBS:
         raise SystemExit(__doc__)
-    raise SystemExit(0 if VERBS[verb]() in (None, True) else 1)
+    raise SystemExit(1 if VERBS[verb]() is False else 0)
 
 
 if __name__ == "__main__":
