@@ -1,5 +1,6 @@
 """Every route and every kind of caller: a route without a row in `routes.py` fails."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,7 +157,8 @@ class _Work:
         event.remove(self._engine, "before_cursor_execute", self._note)
 
     def _note(self, _: Any, __: Any, statement: str, *___: Any) -> None:
-        if "last_used_ms=" not in statement:  # noted beside the request
+        # Notes of a token's use and looks at runs are made beside the request.
+        if not threading.current_thread().name.startswith(("last-use", "watch")):
             self.statements.append(statement)
 
 
