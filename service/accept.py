@@ -3,7 +3,7 @@
 Nothing leaves the database here: what needs the source itself is checked by plan.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,9 +19,9 @@ from service.database.counters import next_generation
 from service.database.engine import Database
 from service.database.idempotency import RequestKey, find_replay, remember
 from service.database.ingests import states_of
-from service.database.metrics import metrics_of
+from service.database.metrics import Metric, metrics_of
 from service.database.queue import NewJob, add_job
-from service.database.runs import Run, count_active, get_run, insert_run
+from service.database.runs import Run, count_active_in_all, get_run, insert_run
 from service.database.sources import get_source
 from service.errors import LimitError, RequestError, UnknownError
 from service.identifier import new_id
@@ -68,6 +68,7 @@ class Accepted:
 
     run: Run
     replayed: bool = False
+    ahead: int | None = None  # runs before it in the queue; None: not counted
 
 
 def accept_detection(
@@ -93,14 +94,14 @@ def accept_detection(
             state="queued",
             detector=str(request.detector["type"]),
             body=dict(asked.body),
-            request=to_plain(request),
+            request={},  # with its generation, once it has one
             notify=dict(asked.notify) if asked.store else {},
             after=list(asked.after),
             accepted_ms=now_ms,
             deadline_ms=request.deadline_ms,
             caller=caller,
         )
-        return Accepted(enqueue(tx, run, request, now_ms, limits, key))
+        return enqueue(tx, run, request, now_ms, limits, key)
 
 
 def resolve_request(
@@ -113,8 +114,9 @@ def resolve_request(
             "storing",
             "/rule",
         )
-    source = with_learned_steps(tx, asked.source)
-    known = {metric.metric for metric in metrics_of(tx, source.name)} | set(source.metrics)
+    learned = metrics_of(tx, asked.source.name)
+    source = with_learned_steps(asked.source, learned)
+    known = {metric.metric for metric in learned} | set(source.metrics)
     selected = selected_metrics(asked.metrics, known)
     start_ms, end_ms = resolve_range(
         asked.range, source.timezone, coarsest_step(selected, source), now_ms
@@ -158,10 +160,10 @@ def enqueue(
     now_ms: int,
     limits: Limits,
     key: RequestKey | None,
-) -> Run:
+) -> Accepted:
     """Number a run and store it with its job and its key."""
     generation = next_generation(tx, now_ms)  # first: accepting goes one by one from here on
-    active = count_active(tx, run.source)
+    active, ahead = count_active_in_all(tx, run.source)
     if active >= limits.max_runs_in_flight:
         raise LimitError(
             f"source {run.source} has {active} runs that wait or run, allowed are "
@@ -184,7 +186,7 @@ def enqueue(
     if key is not None:
         remember(tx, key, "run", run.id, now_ms)
     measures.run_accepted(run.detector)
-    return numbered
+    return Accepted(numbered, ahead=ahead)
 
 
 def record_run(tx: Connection, run: Run) -> None:
@@ -221,10 +223,10 @@ def _check_references(tx: Connection, asked: AskedDetection) -> None:
             raise RequestError(f"notify: there is no channel {name}", f"/notify/channels/{number}")
 
 
-def with_learned_steps(tx: Connection, source: SourceSpec) -> SourceSpec:
+def with_learned_steps(source: SourceSpec, learned: Sequence[Metric]) -> SourceSpec:
     """The source with the steps that ingests learned; what it declares itself wins."""
-    learned = {m.metric: m.step_ms for m in metrics_of(tx, source.name) if m.step_ms}
-    return replace(source, steps_ms={**learned, **source.steps_ms})
+    steps = {metric.metric: metric.step_ms for metric in learned if metric.step_ms}
+    return replace(source, steps_ms={**steps, **source.steps_ms})
 
 
 def deadline_ms_of(now_ms: int, limits: Limits) -> int:

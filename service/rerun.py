@@ -60,7 +60,7 @@ def rerun_detection(
         old = existing_run(tx, again.run)
         check_source(tx, old.source)
         request = replace(
-            _asked_before(tx, old, with_learned_steps(tx, again.source)),
+            _asked_before(tx, old, again.source),
             run=new_id(now_ms),
             accepted_ms=now_ms,
             deadline_ms=deadline_ms_of(now_ms, limits),
@@ -75,7 +75,7 @@ def rerun_detection(
             state="queued",
             detector=old.detector,
             body=old.body,
-            request=to_plain(request),
+            request={},  # with its generation, once it has one
             notify=old.notify,
             after=[],
             accepted_ms=now_ms,
@@ -83,10 +83,12 @@ def rerun_detection(
             caller=caller,
             rerun_of=old.id,
         )
-        return Accepted(enqueue(tx, run, request, now_ms, limits, key))
+        return enqueue(tx, run, request, now_ms, limits, key)
 
 
-def _asked_before(tx: Connection, old: Run, source: SourceSpec) -> RunRequest:
+def _asked_before(tx: Connection, old: Run, as_put: SourceSpec) -> RunRequest:
+    learned = metrics_of(tx, as_put.name)
+    source = with_learned_steps(as_put, learned)
     try:
         request = from_plain(RunRequest, {**old.request, "source": to_plain(source)})
     except CommitError as error:
@@ -94,7 +96,7 @@ def _asked_before(tx: Connection, old: Run, source: SourceSpec) -> RunRequest:
             f"run {old.id} was accepted by another version, whose request this one cannot read "
             f"({error}): send the request anew"
         ) from None
-    known = {metric.metric for metric in metrics_of(tx, source.name)} | set(source.metrics)
+    known = {metric.metric for metric in learned} | set(source.metrics)
     selected = selected_metrics(request.metrics, known)
     given = old.body.get("detector", old.request["detector"])
     detector = detector_with_defaults(given, request.metrics, selected, source)

@@ -16,7 +16,12 @@ def caller_of(request: Request) -> Caller:
     return found
 
 
-Asking = Annotated[Caller, Depends(caller_of)]
+async def _asking(request: Request) -> Caller:
+    """For routes: what does not wait needs no thread of its own."""
+    return caller_of(request)
+
+
+Asking = Annotated[Caller, Depends(_asking)]
 
 
 def check(caller: Caller, verb: Verb, source: str, what: str) -> None:

@@ -136,6 +136,17 @@ class SeriesOut(BaseModel):
 
 def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
     """A run as the API shows it."""
+    return _shown(run, runs_ahead(tx, run), notified_out(tx, run), settings)
+
+
+def shown_new(run: Run, ahead: int, settings: Settings) -> DetectionOut:
+    """A run that was accepted a moment ago: the database has no more to say."""
+    return _shown(run, ahead, None, settings)
+
+
+def _shown(
+    run: Run, ahead: int, notified: dict[str, NotifiedOut] | None, settings: Settings
+) -> DetectionOut:
     request, report = run.request, run.report or {}
     return DetectionOut(
         id=run.id,
@@ -147,7 +158,7 @@ def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
         detector=dict(request["detector"]),
         request=dict(run.body),
         after=list(run.after),
-        queue=QueueOut(ahead=runs_ahead(tx, run)),
+        queue=QueueOut(ahead=ahead),
         progress=_progress(run),
         counts=report.get("counts"),
         causes=report.get("causes"),
@@ -155,7 +166,7 @@ def shown(tx: Connection, run: Run, settings: Settings) -> DetectionOut:
         failures=list(report.get("failures", ())),
         error=run.error,
         pointer=run.pointer,
-        notified=notified_out(tx, run),
+        notified=notified,
         attempt=run.attempt,
         rerun_of=run.rerun_of,
         caller=run.caller,

@@ -21,6 +21,7 @@ from service.api.detection_out import (
     SeriesOut,
     StepFailureOut,
     shown,
+    shown_new,
     shown_series,
 )
 from service.api.idempotency import REPLAYED, IdempotencyKey, hash_of, request_key
@@ -275,6 +276,10 @@ async def _accepted(
     response.headers["Location"] = f"/v1/detections/{run.id}"
     if accepted.replayed:
         response.headers[REPLAYED] = "true"
+
+    if accepted.ahead is not None and patience <= 0:
+        response.headers["Retry-After"] = _ASK_AGAIN_SECONDS
+        return shown_new(run, accepted.ahead, opened.settings)
 
     def look() -> tuple[bool, DetectionOut]:
         with opened.database.read() as tx:

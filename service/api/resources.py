@@ -60,4 +60,9 @@ def resources_of(request: Request) -> Resources:
     return found
 
 
-Opened = Annotated[Resources, Depends(resources_of)]
+async def _opened(request: Request) -> Resources:
+    """For routes: what does not wait needs no thread of its own."""
+    return resources_of(request)
+
+
+Opened = Annotated[Resources, Depends(_opened)]

@@ -51,14 +51,15 @@ def record_change(
 ) -> None:
     """Log a change in the transaction that makes it, with the id that log lines have too."""
     tx.execute(
-        insert(_T).values(
-            at_ms=at_ms,
-            caller=caller,
-            action=action,
-            object=object_,
-            detail=dict(detail or {}),
-            request=get_contextvars().get("request"),
-        )
+        insert(_T),
+        {
+            "at_ms": at_ms,
+            "caller": caller,
+            "action": action,
+            "object": object_,
+            "detail": dict(detail or {}),
+            "request": get_contextvars().get("request"),
+        },
     )
 
 

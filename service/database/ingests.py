@@ -60,11 +60,15 @@ def ended_ingests(tx: Connection, ids: Collection[str]) -> set[str]:
 
 def states_of(tx: Connection, ids: Sequence[str]) -> dict[str, str]:
     """State by id; unknown ids are absent."""
+    if not ids:
+        return {}
     query = select(_T.c.id, _T.c.state).where(_T.c.id.in_(ids))
     return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def sources_of(tx: Connection, ids: Sequence[str]) -> dict[str, str]:
     """Source by id; unknown ids are absent."""
+    if not ids:
+        return {}
     query = select(_T.c.id, _T.c.source).where(_T.c.id.in_(ids))
     return {row[0]: row[1] for row in tx.execute(query)}

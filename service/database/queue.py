@@ -99,7 +99,7 @@ def add_job(tx: Connection, job: NewJob, now_ms: int, run_at_ms: int | None = No
         "attempts": 0,
         "created_ms": now_ms,
     }
-    while True:
+    while not insert_new(tx, _T, **new, **values):
         # A tick that is just ending this job is waited for: then it has ended.
         found = select(_T.c.state).where(same).with_for_update()
         state = tx.execute(found).scalar_one_or_none()
@@ -108,8 +108,7 @@ def add_job(tx: Connection, job: NewJob, now_ms: int, run_at_ms: int | None = No
         if state is not None:
             tx.execute(update(_T).where(same).values(**values))
             return True
-        if insert_new(tx, _T, **new, **values):
-            return True
+    return True
 
 
 def lease(

@@ -62,7 +62,7 @@ class RunFilter:
 
 def insert_run(tx: Connection, run: Run) -> None:
     """Store an accepted run."""
-    tx.execute(insert(_T).values(**vars(run)))
+    tx.execute(insert(_T), vars(run))
 
 
 def get_run(tx: Connection, id_: str, hold: bool = False) -> Run | None:
@@ -112,8 +112,14 @@ def update_run(tx: Connection, id_: str, states: tuple[str, ...] = ACTIVE, **val
 
 def count_active(tx: Connection, source: str) -> int:
     """Runs of a source that wait or run."""
-    query = select(func.count()).where(_T.c.source == source, _T.c.state.in_(ACTIVE))
-    return int(tx.execute(query).scalar_one())
+    return count_active_in_all(tx, source)[0]
+
+
+def count_active_in_all(tx: Connection, source: str) -> tuple[int, int]:
+    """Runs that wait or run: those of a source, and all."""
+    of_source = func.count().filter(_T.c.source == source)
+    row = tx.execute(select(of_source, func.count()).where(_T.c.state.in_(ACTIVE))).one()
+    return int(row[0]), int(row[1])
 
 
 def count_by_state(tx: Connection) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event
 
 from service.database.runs import get_run
 from tests.service.api.house import House, daily, detection
@@ -191,6 +192,32 @@ class TestWaitingInTheQueue:
         assert answer.headers["location"] == f"/v1/detections/{answer.json()['id']}"
         assert answer.json()["state"] == "queued"
         assert answer.json()["queue"]["ahead"] >= 1
+
+    def test_what_was_said_when_it_was_accepted_is_what_is_stored(
+        self, idle: House, queued: dict[str, Any]
+    ) -> None:
+        assert idle.call("GET", f"/v1/detections/{queued['id']}") == queued
+        again = idle.call("POST", f"/v1/detections/{queued['id']}/rerun", 202)
+        assert idle.call("GET", f"/v1/detections/{again['id']}") == again
+        assert again["queue"]["ahead"] == queued["queue"]["ahead"] + 1
+
+    def test_accepting_is_one_look_and_one_change(self, idle: House) -> None:
+        """Each statement costs all callers a part of a core."""
+        idle.source("det.cost")
+        idle.call("POST", "/v1/detections", 202, json=detection("det.cost"))
+        said: list[str] = []
+
+        def hear(*told: Any) -> None:
+            said.append(told[2])
+
+        engine = idle.resources.database.engine
+        event.listen(engine, "before_cursor_execute", hear)
+        try:
+            idle.call("POST", "/v1/detections", 202, json=detection("det.cost", rule="b"))
+        finally:
+            event.remove(engine, "before_cursor_execute", hear)
+        assert said.count("BEGIN") == 1, "the change begins in another way"
+        assert len(said) <= 9, said
 
     def test_waiting_ends_with_the_patience(self, idle: House, queued: dict[str, Any]) -> None:
         run = idle.call("GET", f"/v1/detections/{queued['id']}", params={"wait": "150ms"})
