@@ -35,6 +35,7 @@ _SLOW = (
     "tests/schedulers",
     "tests/service/api/test_contract",
     "tests/service/failure",
+    "tests/service/api/test_waiting.py::test_many_who_wait",
     "tests/service/test_backup",
     "tests/service/test_leaks",
 )
