@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 # What the chart itself decides.
 CHART_OWNED = frozenset({
     "data", "host", "port", "worker", "scratch", "image", "argo_namespace", "argo_service_account",
-    "argo_pod_file", "ca_bundle", "connections_file", "local_admin",
+    "argo_pod_file", "ca_bundle", "connections_file", "local_admin", "metrics_port", "metrics_host",
 })  # fmt: skip
 _TYPES = {"string", "integer", "number", "boolean"}
 
@@ -116,6 +116,8 @@ def _values() -> Schema:
         serviceMonitor=thing(
             enabled=FLAG, interval=NAME, labels=TEXTS, token=defined("secret")
         ),
+        prometheusRule=thing(enabled=FLAG, labels=TEXTS),
+        dashboard=thing(enabled=FLAG, labels=TEXTS),
         serviceAccount=thing(**account),
         argo=thing(
             namespace=TEXT, serviceAccount=thing(**account | {"name": NAME}), pods=thing(**kinds)

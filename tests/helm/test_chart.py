@@ -1,5 +1,6 @@
 """What the chart renders, and what it refuses before anything is installed."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from workflows.argo.rights import SERVICE_RULES, WORKER_RULES
 
 KUBERNETES = "1.34"
 REGENERATE = "run: python -m tests.helm.regenerate"
-NOT_KUBERNETES = ("ServiceMonitor",)
+NOT_KUBERNETES = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
 PRODUCTION = CASES["production"]
 Object = dict[str, Any]
 
@@ -115,7 +116,9 @@ def test_large_numbers_arrive_as_they_were_written() -> None:
 
 @pytest.mark.parametrize("name", ["production", "everything"])
 def test_the_pod_file_is_one_that_the_service_takes(name: str) -> None:
-    content = yaml.safe_load(kinds(golden(name), "ConfigMap")[0]["data"]["pods.yaml"])
+    files = {file: text for one in kinds(golden(name), "ConfigMap")
+             for file, text in one["data"].items()}  # fmt: skip
+    content = yaml.safe_load(files["pods.yaml"])
     pods = pods_of(content)
     assert set(pods) == {"plan", "detect", "publish"}
     detect = {variable.name for variable in pods["detect"].many("env")}
@@ -152,6 +155,32 @@ def test_the_settings_of_the_chart_are_those_of_the_service() -> None:
     for name in ("values.yaml", "values-embedded.yaml", "values-production.yaml"):
         values = yaml.safe_load((CHART / name).read_text())
         assert set(values.get("settings") or ()) <= set(Settings.model_fields) - CHART_OWNED
+
+
+def test_the_dashboard_and_the_alerts_are_those_that_are_kept() -> None:
+    found = golden("everything")
+    shown = next(one for one in kinds(found, "ConfigMap") if "lupus.json" in one["data"])
+    folder = CHART / "monitoring"
+    kept = json.loads((folder / "grafana-dashboard.json").read_text())
+    assert json.loads(shown["data"]["lupus.json"]) == kept
+    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+    (rule,) = kinds(found, "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((folder / "prometheus-rules.yaml").read_text())
+
+
+def test_prometheus_reaches_the_port_that_workers_open() -> None:
+    found = golden("everything")
+    (monitor,) = kinds(found, "PodMonitor")
+    worker = next(
+        one for one in kinds(found, "Deployment") if one["metadata"]["name"].endswith("-worker")
+    )
+    labels = worker["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert [one["port"] for one in monitor["spec"]["podMetricsEndpoints"]] == [port["name"]]
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    assert told["LUPUS_METRICS_PORT"] == str(port["containerPort"])
 
 
 @needs_helm

@@ -25,7 +25,7 @@ from tests.service.served import Served, served
 from tests.service.test_metrics import house
 from tests.service.world import world as open_world
 
-FOLDER = ROOT / "monitoring"
+FOLDER = ROOT / "helm" / "lupus" / "monitoring"
 RULES = FOLDER / "prometheus-rules.yaml"
 _NAME = re.compile(r"\b(?:lupus|process)_\w+")
 
