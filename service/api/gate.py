@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import measures
-from service.api.problems import from_exception
+from service.api.reports import refused
 from service.api.resources import Resources
 from service.auth.credentials import Credentials
 from service.auth.ways import who
@@ -62,7 +62,7 @@ class Gate:
             try:
                 caller = await run_in_threadpool(who, resources.ways, given)
             except (UnauthenticatedError, DatabaseError) as error:
-                await from_exception(error)(scope, receive, passage.send)
+                await refused(scope, headers, error)(scope, receive, passage.send)
                 return
             scope.setdefault("state", {})["caller"] = caller
             passage.caller = caller.name

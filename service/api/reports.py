@@ -3,18 +3,21 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from service.api.access import Asking, check
 from service.api.body import StrictRoute
+from service.api.problems import Problem, from_exception
 from service.api.resources import Opened
 from service.auth.caller import Caller
 from service.auth.report_key import PARAMETER, came_by_link
 from service.database.runs import Run, get_run
-from service.errors import UnknownError
+from service.errors import UnauthenticatedError, UnknownError
 from service.report.gather import Wanted, gather
-from service.report.page import POLICY, page
+from service.report.page import POLICY, page, refusal
 
 router = APIRouter(prefix="/v1/detections", tags=["detections"], route_class=StrictRoute)
 
@@ -28,7 +31,19 @@ _HEADERS = {
 }
 
 
-@router.get("/{detection}/report", operation_id="getDetectionReport", response_class=HTMLResponse)
+@router.get(
+    "/{detection}/report",
+    operation_id="getDetectionReport",
+    response_class=HTMLResponse,
+    responses={
+        401: {
+            "model": Problem,
+            "content": {"text/html": {"schema": {"type": "string"}}},
+            "description": "No token, or a link that is cut off or has expired: a page for people "
+            "where `Accept` names text/html.",
+        }
+    },
+)
 def get_report(
     opened: Opened,
     caller: Asking,
@@ -52,6 +67,17 @@ def get_report(
     wanted = Wanted(page_number, links, query)
     facts = gather(opened.database, opened.stores, run, opened.clock.now_ms(), wanted)
     return HTMLResponse(page(facts), headers=_HEADERS)
+
+
+def refused(scope: Scope, headers: Headers, error: Exception) -> Response:
+    """The refusal of a request that never came in: a page for whoever follows a link."""
+    answer = from_exception(error)
+    by_link = scope["path"].endswith("/report") and "text/html" in headers.get("accept", "")
+    if not by_link or not isinstance(error, UnauthenticatedError):
+        return answer
+    words = refusal("This report does not open", str(error))
+    challenge = {"WWW-Authenticate": answer.headers["WWW-Authenticate"]}
+    return HTMLResponse(words, answer.status_code, {**_HEADERS, **challenge})
 
 
 def _links(run: Run, caller: Caller, base: str) -> dict[str, str]:

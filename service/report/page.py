@@ -39,6 +39,35 @@ def page(facts: ReportFacts) -> str:
     refresh = ""
     if not facts.run.ended:
         refresh = fill('<meta http-equiv="refresh" content="{}">', _REFRESH_SECONDS)
+    body = joined(
+        (
+            _top(facts),
+            overview_section(facts),
+            cards_section(facts),
+            unjudged_section(facts),
+            told_section(facts),
+            about_section(facts),
+        )
+    )
+    return _document(
+        f"{found.text}, {days}", fill("<main>{}</main>{}", body, _foot(facts)), refresh
+    )
+
+
+def refusal(title: str, detail: str) -> str:
+    """What a person sees whose link does not open its report."""
+    detail = detail[:1].upper() + detail[1:]
+    body = fill(
+        '<main><header class="top unknown"><p class="eyebrow">Anomaly report</p><h1>{}{}</h1>'
+        "<p>{}.</p></header></main>",
+        _sign("unknown"),
+        title,
+        detail,
+    )
+    return _document(title, body)
+
+
+def _document(title: str, body: Markup, refresh: Markup | str = "") -> str:
     return str(
         fill(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -46,23 +75,13 @@ def page(facts: ReportFacts) -> str:
             '<meta http-equiv="Content-Security-Policy" content="{}">'
             '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
             '<meta name="color-scheme" content="light dark">{}<title>{}</title>'
-            "<style>{}</style></head><body>{}<main>{}</main>{}</body></html>\n",
+            "<style>{}</style></head><body>{}{}</body></html>\n",
             _META_POLICY,
             refresh,
-            f"{found.text}, {days}",
+            title,
             _style(),
             MARKS,
-            joined(
-                (
-                    _top(facts),
-                    overview_section(facts),
-                    cards_section(facts),
-                    unjudged_section(facts),
-                    told_section(facts),
-                    about_section(facts),
-                )
-            ),
-            _foot(facts),
+            body,
         )
     )
 

@@ -197,6 +197,28 @@ class TestLinks:
         assert hidden.get(link).status_code == 404
         assert working.client("lps_wrong").get(link).status_code == 401
 
+    def test_who_follows_a_link_that_does_not_hold_reads_why(
+        self, working: House, run: dict[str, Any], link: str
+    ) -> None:
+        stranger = working.client(client=("203.0.113.9", 4000), base_url="https://lupus.example")
+        keys = report_keys(working.resources.box, 1)
+        assert keys is not None
+        old = keys.make(run["id"], working.resources.clock.now_ms() - 2 * DAY_MS)
+        browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        for place, why in (
+            (link[:-2], "cut off"),
+            (f"{link.partition('?')[0]}?key={old}", "expir"),
+        ):
+            answer = stranger.get(place, headers=browser)
+            assert answer.status_code == 401
+            assert answer.headers["content-type"].startswith("text/html")
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert why in Parsed(answer.text).text
+            assert run["source"] not in answer.text
+            assert stranger.get(place).json()["status"] == 401
+        api = stranger.get(f"/v1/detections/{run['id']}", headers=browser)
+        assert api.headers["content-type"] == "application/problem+json"
+
     def test_its_key_is_in_no_log(self, working: House, link: str) -> None:
         stranger = working.client(client=("203.0.113.9", 4000), base_url="https://lupus.example")
         key = link.rpartition("=")[2]
