@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.accept import AskedDetection
 from service.api.body import Body
-from service.api.label_query import Condition, conditions
+from service.api.label_query import MOST_NAMES, Condition, conditions
 from service.api.pointer import escape
 from service.api.source_body import Duration, as_list
 from service.errors import RequestError
@@ -101,6 +101,7 @@ class DetectionBody(Body):
     )
     labels: dict[str, Condition] = Field(
         default_factory=dict,
+        max_length=MOST_NAMES,
         description='A value, a list (any of), "!value" (not it), or null (no such label).',
     )
     after: list[Name] = Field(

@@ -18,6 +18,10 @@ from storage.errors import InvalidError
 from storage.selector import LabelCondition
 
 
+MOST_NAMES = 64
+MOST_VALUES = 1000
+
+
 def _condition(given: Any) -> Any:
     if given is not None and not isinstance(given, str | list):
         raise ValueError(
@@ -35,6 +39,13 @@ _CONDITIONS: TypeAdapter[dict[str, list[str] | None]] = TypeAdapter(
 def conditions(labels: Mapping[str, Sequence[str] | None]) -> dict[str, LabelCondition]:
     """As the stores take them; InvalidError says what is wrong."""
     found = {name: None if any_of is None else tuple(any_of) for name, any_of in labels.items()}
+    if len(found) > MOST_NAMES:
+        raise InvalidError(f"conditions on {len(found)} labels: at most {MOST_NAMES} are allowed")
+    for name, any_of in found.items():
+        if any_of is not None and len(any_of) > MOST_VALUES:
+            raise InvalidError(
+                f"label {name}: {len(any_of)} values, at most {MOST_VALUES} are allowed"
+            )
     label_tests(found)
     return found
 

@@ -54,6 +54,22 @@ CASES: list[tuple[str, str, Any, int, str, str]] = [
     (
         "POST",
         D,
+        detection("bad.source", labels={f"l{n}": "x" for n in range(65)}),
+        422,
+        "/labels",
+        "64",
+    ),
+    (
+        "POST",
+        D,
+        detection("bad.source", labels={"region": [str(n) for n in range(1001)]}),
+        422,
+        "/labels/region",
+        "1000",
+    ),
+    (
+        "POST",
+        D,
         detection("bad.source", labels={"region": []}),
         422,
         "/labels/region",
