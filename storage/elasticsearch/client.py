@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from elastic_transport import HttpHeaders, Urllib3HttpNode
 from elastic_transport._models import DefaultType
 from elastic_transport.client_utils import DEFAULT
-from elasticsearch import ApiError, AuthenticationException, Elasticsearch
+from elasticsearch import AuthenticationException, Elasticsearch
 
 from storage.elasticsearch.address import Address
-from storage.elasticsearch.errors import is_starting, translated
+from storage.elasticsearch.errors import StartingError, translated
 from storage.errors import InvalidError
 from storage.settings import ElasticsearchSettings
 
@@ -61,25 +61,23 @@ class Session:
     def ask(self, question: Callable[[Elasticsearch], T]) -> T:
         """The answer, errors translated. Refused credentials are read again once: a rotated
         secret costs nothing."""
-        with translated(self.shown):
-            for pause in STARTING_SECONDS:
-                try:
-                    return self._asked(question)
-                except ApiError as error:
-                    if not is_starting(error):
-                        raise
+        for pause in STARTING_SECONDS:
+            try:
+                return self._asked(question)
+            except StartingError:
                 time.sleep(pause)
-            return self._asked(question)
+        return self._asked(question)
 
     def _asked(self, question: Callable[[Elasticsearch], T]) -> T:
-        client = self._current()
-        try:
-            return question(client)
-        except AuthenticationException:
-            fresh = self._renewed(client)
-            if fresh is None:
-                raise
-            return question(fresh)
+        with translated(self.shown):
+            client = self._current()
+            try:
+                return question(client)
+            except AuthenticationException:
+                fresh = self._renewed(client)
+                if fresh is None:
+                    raise
+                return question(fresh)
 
     def _current(self) -> Elasticsearch:
         with self._lock_of_this_process():

@@ -19,12 +19,16 @@ from storage.errors import (
 )
 
 MISSING_INDEX = "index_not_found_exception"
-_STARTING = "illegal_index_shard_state_exception"
+_STARTING = ("illegal_index_shard_state_exception", "no_shard_available_action_exception")
 _BUSY = (408, 409, 429)  # 409: somebody else changes the same thing at once
 _AWAY = (500, 502, 503, 504)
 # A disk above its flood stage and an index that an operator made read-only take no writes, and a
 # cluster with its maximum of shards no new month, until somebody makes room.
 _FULL = ("cluster_block_exception", "maximum normal shards open", "flood-stage")
+
+
+class StartingError(UnreachableError):
+    """A shard is there and not ready: within seconds it will be."""
 
 
 @contextmanager
@@ -71,7 +75,9 @@ def _kind(status: int, cause: str) -> type[StorageError]:
         return NotFoundError
     if status in _BUSY:
         return BusyError
-    return UnreachableError if status in _AWAY else InvalidError
+    if status not in _AWAY:
+        return InvalidError
+    return StartingError if any(word in cause for word in _STARTING) else UnreachableError
 
 
 def cause_of(body: Any) -> str:
@@ -89,11 +95,6 @@ def cause_of(body: Any) -> str:
 def is_missing_index(error: ApiError) -> bool:
     """Whether an index or alias is not there, which means that it holds nothing."""
     return error.status_code == 404 and MISSING_INDEX in cause_of(error.body)
-
-
-def is_starting(error: ApiError) -> bool:
-    """Whether a shard is there and not ready: within seconds it will be."""
-    return error.status_code in _AWAY and _STARTING in cause_of(error.body)
 
 
 def _brief(error: TransportError) -> str:

@@ -90,11 +90,15 @@ def stored(session: Session, places: Sequence[tuple[str, str]]) -> list[Hit | No
     if not places:
         return []
     docs = [{"_index": index, "_id": id_} for index, id_ in places]
-    answer = session.ask(lambda client: client.mget(docs=docs).body)
-    found = field(session, answer, "docs")
+
+    def read(client: Elasticsearch) -> Sequence[Hit]:
+        found: Sequence[Hit] = field(session, client.mget(docs=docs).body, "docs")
+        for each in found:
+            if "error" in each and "index_not_found" not in str(each["error"].get("type")):
+                raise of_document(session.shown, each)
+        return found
+
+    found = session.ask(read)
     if len(found) != len(places):
         raise CorruptError(f"index {session.shown}: answers with other documents than asked for")
-    for each in found:
-        if "error" in each and "index_not_found" not in str(each["error"].get("type")):
-            raise of_document(session.shown, each)
     return [each if each.get("found") else None for each in found]

@@ -11,7 +11,7 @@ import pytest
 from storage.elasticsearch import anomalies, bulk, client
 from storage.elasticsearch.address import Address, address_of
 from storage.elasticsearch.check import check
-from storage.elasticsearch.errors import cause_of, of_answer
+from storage.elasticsearch.errors import StartingError, cause_of, of_answer
 from storage.elasticsearch.index import ElasticsearchIndex
 from storage.elasticsearch.names import Names
 from storage.errors import (
@@ -151,6 +151,25 @@ def test_an_index_that_was_just_made_is_waited_for(
         index.counts()
 
 
+def test_a_document_whose_shard_starts_is_waited_for(
+    server: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "STARTING_SECONDS", (0.001, 0.001))
+    server.answer = _ready
+    index = opened(server)
+    cause = {"type": "no_shard_available_action_exception", "reason": "No shard available"}
+    starting = {"docs": [{"_index": "i", "_id": "1", "error": cause}]}
+    hit = {"_index": "i", "_id": "1", "sort": ["1"]}
+    answers = [starting, starting, {"docs": [{"_index": "i", "_id": "1", "found": False}]}]
+
+    def answer(_method: str, path: str) -> Answer:
+        return (200, answers.pop(0) if "_mget" in path else {"hits": {"hits": [hit]}})
+
+    server.answer = answer
+    assert index.anomaly("1") is None
+    assert not answers
+
+
 def test_a_part_of_the_shards_is_never_taken_for_the_whole(server: Pretender) -> None:
     server.answer = _ready
     index = opened(server)
@@ -179,7 +198,7 @@ def test_what_the_last_turn_finds_done_is_no_failure(
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("no_shard_available_action_exception", UnreachableError),
+        ("unavailable_shards_exception", UnreachableError),
         ("circuit_breaking_exception", UnreachableError),
         ("security_exception", RefusedError),
     ],
@@ -211,7 +230,9 @@ ANSWERS: list[tuple[int, str, type[StorageError]]] = [
     (429, "circuit_breaking_exception", BusyError),
     (429, "cluster_block_exception", FullError),
     (500, "node_closed_exception", UnreachableError),
-    (503, "no_shard_available_action_exception", UnreachableError),
+    (503, "unavailable_shards_exception", UnreachableError),
+    (503, "no_shard_available_action_exception", StartingError),
+    (500, "illegal_index_shard_state_exception", StartingError),
 ]
 
 
