@@ -17,7 +17,6 @@ from storage.conditions import label_tests
 from storage.errors import InvalidError
 from storage.selector import LabelCondition
 
-
 MOST_NAMES = 64
 MOST_VALUES = 1000
 
