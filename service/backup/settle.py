@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from service.database import tables
 from service.database.audit import record_change
 from service.database.counters import raise_messages
+from service.database.leases import release_all
 from service.database.queue import LIVE
 from service.errors import BackupError
 
@@ -44,7 +45,7 @@ def refuse_a_database_at_work(tx: Connection, now_ms: int) -> None:
 
 def settle(tx: Connection, now_ms: int, made_at: str) -> Settled:
     """Keep back what may have been sent, free what lost workers held, go on counting above."""
-    settled = Settled(_keep_messages_back(tx, made_at), _free(tx, now_ms))
+    settled = Settled(_keep_messages_back(tx, made_at), release_all(tx, now_ms))
     raise_messages(tx, now_ms)  # receivers drop what is numbered below what they have
     tx.execute(delete(tables.endpoints))  # how receivers were is no news any more
     record_change(tx, now_ms, CALLER, "service.restore", "database", {"backup": made_at})
@@ -66,19 +67,3 @@ def _keep_messages_back(tx: Connection, made_at: str) -> int:
     waiting = update(jobs).where(jobs.c.kind == "delivery", jobs.c.state.in_(LIVE))
     tx.execute(waiting.values(state="done", owner=None, holder=None, lease_until_ms=None))
     return kept
-
-
-def _free(tx: Connection, now_ms: int) -> int:
-    jobs = tables.jobs
-    return tx.execute(
-        update(jobs)
-        .where(jobs.c.state.in_(LIVE), (jobs.c.state == "running") | jobs.c.holder.is_not(None))
-        .values(
-            state="queued",
-            owner=None,
-            holder=None,
-            lease_until_ms=None,
-            run_at_ms=now_ms,
-            queued_ms=now_ms,
-        )
-    ).rowcount

@@ -9,12 +9,15 @@ been kept from renewing just as well, and gets the time for one renewal once it 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
 
 from service.database import tables
 
 _T = tables.jobs
+# Somebody should be looking after these.
+_CARRIED = or_(_T.c.state == "running", and_(_T.c.state == "queued", _T.c.holder.is_not(None)))
 
 
 @dataclass(frozen=True)
@@ -30,29 +33,32 @@ class Sighting:
 
 
 def sightings(tx: Connection) -> list[Sighting]:
-    """The jobs that somebody should be looking after."""
-    query = select(*(_T.c[name] for name in Sighting.__dataclass_fields__)).where(
-        or_(_T.c.state == "running", and_(_T.c.state == "queued", _T.c.holder.is_not(None)))
-    )
+    """What somebody carries now."""
+    query = select(*(_T.c[name] for name in Sighting.__dataclass_fields__)).where(_CARRIED)
     return [Sighting(**row._asdict()) for row in tx.execute(query)]
 
 
 def release(tx: Connection, seen: Sighting, now_ms: int) -> bool:
     """Put a job back as due and free, unless anything of it changed since it was seen."""
     same = [_T.c[name].is_not_distinct_from(value) for name, value in vars(seen).items()]
-    done = tx.execute(
-        update(_T)
-        .where(*same)
-        .values(
-            state="queued",
-            owner=None,
-            holder=None,
-            lease_until_ms=None,
-            run_at_ms=now_ms,
-            queued_ms=now_ms,
-        )
-    )
+    done = tx.execute(update(_T).where(*same).values(**_free(now_ms)))
     return done.rowcount == 1
+
+
+def release_all(tx: Connection, now_ms: int) -> int:
+    """Put back every job that somebody carries: only where none of them is at work any more."""
+    return tx.execute(update(_T).where(_CARRIED).values(**_free(now_ms))).rowcount
+
+
+def _free(now_ms: int) -> dict[str, Any]:
+    return {
+        "state": "queued",
+        "owner": None,
+        "holder": None,
+        "lease_until_ms": None,
+        "run_at_ms": now_ms,
+        "queued_ms": now_ms,
+    }
 
 
 def release_held(tx: Connection, holder: str, now_ms: int) -> int:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from service.database.runs import Run
 from service.notifications.wording import (
+    bounds_text,
     change_percent,
     change_text,
     clipped,
@@ -135,14 +136,10 @@ def _sentence(row: dict[str, Any]) -> str:
 
 def range_of(change: Change, pattern: str) -> str:
     """The expected range: both bounds, one, or only what was expected."""
-    low, high = change.lower, change.upper
-    if low is None and high is None:
-        return "" if change.expected is None else f"about {number_text(change.expected, pattern)}"
-    if low is None:
-        return f"at most {number_text(high, pattern)}"
-    if high is None:
-        return f"at least {number_text(low, pattern)}"
-    return f"{number_text(low, pattern)} to {number_text(high, pattern)}"
+    bounds = bounds_text(change.lower, change.upper, lambda value: number_text(value, pattern))
+    if bounds or change.expected is None:
+        return bounds
+    return f"about {number_text(change.expected, pattern)}"
 
 
 def nth_day(subject: Subject, change: Change) -> str:

@@ -1,7 +1,7 @@
 """Numbers, dates and severities as people read them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,6 +73,13 @@ def day_text(time_ms: int, timezone: str) -> str:
     """``Sun 8 Nov``: a day that is not far away."""
     at = local(time_ms, timezone)
     return f"{_DAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"
+
+
+def bounds_text(low: float | None, high: float | None, shown: Callable[[float], str]) -> str:
+    """``0.40 to 0.44``, ``at least 0.40``, ``at most 0.44``; empty without a bound."""
+    if low is None:
+        return "" if high is None else f"at most {shown(high)}"
+    return f"at least {shown(low)}" if high is None else f"{shown(low)} to {shown(high)}"
 
 
 def range_text(start_ms: int, end_ms: int, timezone: str) -> str:

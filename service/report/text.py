@@ -1,6 +1,7 @@
 """Values and anomalies in words."""
 
 from service.notifications.wording import (
+    bounds_text,
     change_percent,
     change_text,
     days_since,
@@ -26,15 +27,9 @@ def _number(value: float | None, look: MetricLook) -> str:
 
 def range_words(anomaly: Anomaly, look: MetricLook) -> str:
     """``0.40 to 0.44``, ``at least 0.40``; empty when nothing was expected."""
-    low, high = anomaly.lower, anomaly.upper
     unit = f" {look.unit}" if look.unit else ""
-    if low is None and high is None:
-        return ""
-    if low is None:
-        return f"at most {_number(high, look)}{unit}"
-    if high is None:
-        return f"at least {_number(low, look)}{unit}"
-    return f"{_number(low, look)} to {_number(high, look)}{unit}"
+    bounds = bounds_text(anomaly.lower, anomaly.upper, lambda value: _number(value, look))
+    return bounds and f"{bounds}{unit}"
 
 
 def expected_words(anomaly: Anomaly, look: MetricLook) -> str:

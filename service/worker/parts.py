@@ -26,7 +26,7 @@ class WorkerParts:
     launcher: Launcher
     clock: Clock
     box: SecretBox
-    client: httpx2.Client  # that of `service/notifications/transport.py`
+    client: httpx2.Client  # that of `service/egress/transport.py`
     holder: str  # names the launcher: workers that share it share its runs
     shared: bool = False  # whether those of other processes do
     kinds: Kinds = field(default_factory=kinds_of)
