@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.conftest import ROOT
 from tests.schedulers.conftest import DROP
 from tests.service.api.house import detection
 from tests.service.served import Served
+from tests.waiting import until
 
 RUNS = "/v1/detections"
 PATIENCE = 280
@@ -38,14 +38,6 @@ def runs(service: Served, rule: str) -> list[dict[str, Any]]:
     return found
 
 
-def until(ready: Callable[[], Any]) -> Any:
-    give_up = time.monotonic() + PATIENCE
-    while not (found := ready()):
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-    return found
-
-
 class Command:
     """The command as a process, waiting for a run that never begins."""
 
@@ -65,7 +57,7 @@ class Command:
         self.process.stdin.write(body)
         self.process.stdin.close()
         self.process.stdin = None
-        self.run = until(lambda: self.process.poll() or runs(service, rule))[0]["id"]
+        self.run = until(lambda: self.process.poll() or runs(service, rule), PATIENCE)[0]["id"]
         assert self.process.stderr is not None
         self.first_line = self.process.stderr.readline()
 
@@ -92,7 +84,7 @@ def test_it_outlives_a_killed_service_and_tells(start: Any, idle: Served) -> Non
     command = start("cli-away")
     assert f"run {command.run}: queued" in command.first_line
     idle.end(signal.SIGKILL)
-    assert "does not answer" in until(command.process.stderr.readline)
+    assert "does not answer" in until(command.process.stderr.readline, PATIENCE)
     idle.start()
     idle.post(f"{RUNS}/{command.run}/cancel")
     code, out, err = command.ended()

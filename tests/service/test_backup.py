@@ -28,6 +28,7 @@ from tests.service.rebuilding import environment, running
 from tests.service.receiver import Receiver, receiving
 from tests.service.world import World
 from tests.service.world import world as open_world
+from tests.waiting import until
 
 SHOP = "shop"
 DAYS = 20
@@ -126,15 +127,6 @@ def numbers(house: House) -> tuple[int, int]:
         return int(tx.execute(of_runs).scalar_one()), int(tx.execute(of_points).scalar_one())
 
 
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    over = threading.Event()
-    for _ in range(3000):
-        if is_so():
-            return
-        over.wait(0.1)
-    raise AssertionError(what)
-
-
 @contextmanager
 def noise(house: House) -> Iterator[None]:
     """Points of another source, without end."""
@@ -167,14 +159,14 @@ def tell(house: House, receiver: Receiver) -> str:
     house.send(SHOP, daily([1.0] * DAYS, labels={"region": "jp"}))
     house.send(SHOP, [dip(10)])
     assert detect(house)["state"] == "succeeded"
-    wait_until(lambda: messages(receiver) == 1, "nothing was sent")
+    until(lambda: messages(receiver) == 1, 300, "nothing was sent")
     anomaly = house.call("GET", f"/v1/anomalies?source={SHOP}")["items"][0]
     said = {"verdict": "expected", "comment": "a sale"}
     house.call("PATCH", f"/v1/anomalies/{anomaly['id']}", json=said)
     receiver.answers = [(503, {"retry-after": "4"})] * 1000  # away until somebody mends it
     house.send(SHOP, [dip(15)])
     detect(house)
-    wait_until(lambda: messages(receiver) == 2, "nobody tried to send")
+    until(lambda: messages(receiver) == 2, 300, "nobody tried to send")
     return str(made["new_secret"])
 
 
@@ -190,7 +182,7 @@ def restored(place: Place, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]
         assert code == 0 or "worker is at work" in said, said
         return code == 0
 
-    wait_until(done, "it was never restored")
+    until(done, 300, "it was never restored")
     settled: dict[str, Any] = json.loads(said)
     return settled
 
@@ -223,11 +215,11 @@ def test_a_lost_service_comes_back_as_it_was(
                 assert main(["backup", str(place.backup), "--json"]) == 0
             receiver.answers.clear()
             pending = "/v1/deliveries?state=pending"
-            wait_until(lambda: not house.call("GET", pending)["items"], "it was not tried again")
+            until(lambda: not house.call("GET", pending)["items"], 300, "it was not tried again")
             # Said after the backup: forgotten, and its numbers must not come again.
             house.send(SHOP, [dip(17)])
             detect(house)
-            wait_until(lambda: messages(receiver) == 3, "the third anomaly was not told")
+            until(lambda: messages(receiver) == 3, 300, "the third anomaly was not told")
             last = numbers(house)
         told = {got.id for got in receiver.got}
         attempts = len(receiver.got)
@@ -246,12 +238,12 @@ def test_a_lost_service_comes_back_as_it_was(
             assert house.call("GET", pending)["items"] == []
             # Finds what was told before, and for the first time nothing else: that it is over.
             assert detect(house)["state"] == "succeeded"
-            wait_until(lambda: messages(receiver) == 4, "the end is not told")
+            until(lambda: messages(receiver) == 4, 300, "the end is not told")
             house.send(SHOP, [dip(18)])
             ended = detect(house)
-            wait_until(lambda: messages(receiver) == 5, f"a new anomaly is not told: {ended}")
+            until(lambda: messages(receiver) == 5, 300, f"a new anomaly is not told: {ended}")
             # Messages are queued before a run ends: with none waiting, all was said.
-            wait_until(lambda: not house.call("GET", pending)["items"], "something waits")
+            until(lambda: not house.call("GET", pending)["items"], 300, "something waits")
             now = numbers(house)
         assert now[0] > last[0]
         assert now[1] > last[1]

@@ -18,17 +18,10 @@ from service.database.ingests import ended_ingests, update_ingest
 from service.database.runs import ended_runs, update_run
 from tests.service.api.house import House, daily, detection
 from tests.service.served import Served, served
+from tests.waiting import until
 
 RUNS = "/v1/detections"
 CLIENTS, FEW = 200, 20
-
-
-def until(ready: Callable[[], Any], seconds: float = 60) -> Any:
-    give_up = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-    return found
 
 
 def watches() -> bool:

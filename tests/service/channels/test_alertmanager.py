@@ -1,7 +1,6 @@
 """Alerts: what they are called, when they begin and end; held against a real Alertmanager."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
@@ -27,19 +26,13 @@ from tests.service.channels.telling import change, tell, withdrawn
 from tests.service.receiver import Receiver, receiving
 from tests.service.world import World
 from tests.service.world import world as open_world
+from tests.waiting import until
 
 NOW = 1_794_300_000_000  # 2026-11-10T08:40:00Z, after the examples
 
 
 # The server of the tests listens inside.
 INSIDE = Egress(allow=(ip_network("10.0.0.0/8"), ip_network("172.16.0.0/12")), loopback=True)
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    limit = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < limit, "it takes too long"
-        time.sleep(0.1)
 
 
 def message(event: str, **data: Any) -> Message:
@@ -290,7 +283,7 @@ class TestRealAlertmanager:
             return message("anomaly", episodes=[episode(was, now, **labels)])
 
         post(told(None, "major"))
-        wait_until(lambda: set(active()) == {"major"})
+        until(lambda: set(active()) == {"major"})
         found = active()["major"]
         assert found["labels"]["cluster"] == "eu-1"
         assert (
@@ -299,17 +292,17 @@ class TestRealAlertmanager:
         )
         assert set(OURS) <= set(found["labels"])
         post(told("major", "critical"))
-        wait_until(lambda: set(active()) == {"critical"})
+        until(lambda: set(active()) == {"critical"})
         post(told("critical", None))
-        wait_until(lambda: not active())
+        until(lambda: not active())
 
     def test_a_failed_run_is_active_until_one_succeeds(self, post: Any, active: Any) -> None:
         post(message("partial"))
-        wait_until(lambda: set(active()) == {"major"})
+        until(lambda: set(active()) == {"major"})
         post(message("failed"))
-        wait_until(lambda: active()["major"]["annotations"].get("outcome") == "failed")
+        until(lambda: active()["major"]["annotations"].get("outcome") == "failed")
         post(message("succeeded"))
-        wait_until(lambda: not active())
+        until(lambda: not active())
 
     def test_what_it_refuses_is_said_in_its_words(self, url: str) -> None:
         told = message("anomaly", episodes=[episode(None, "major", region="\ud800")])
