@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from service.api.access import Asking, check
 from service.api.body import StrictRoute
-from service.api.problems import Problem, from_exception
+from service.api.problems import MEDIA_TYPE, from_exception
 from service.api.resources import Opened
 from service.auth.caller import Caller
 from service.auth.report_key import PARAMETER, came_by_link
@@ -37,8 +37,10 @@ _HEADERS = {
     response_class=HTMLResponse,
     responses={
         401: {
-            "model": Problem,
-            "content": {"text/html": {"schema": {"type": "string"}}},
+            "content": {
+                "text/html": {"schema": {"type": "string"}},
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
+            },
             "description": "No token, or a link that is cut off or has expired: a page for people "
             "where `Accept` names text/html.",
         }
