@@ -1,6 +1,6 @@
 """Counters: numbers that only grow, also when the clock steps back or a backup is restored."""
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, select, update
 
 from service.database import tables
 from service.database.inserts import insert_new
@@ -8,19 +8,25 @@ from service.database.inserts import insert_new
 _T = tables.counters
 _MESSAGES = "messages"
 
+_FOLLOWING, _LEAST = _T.c.value + 1, bindparam("at_least", type_=BigInteger)
+_RAISE = (
+    update(_T)
+    .where(_T.c.name == bindparam("counter"))
+    .values(value=case((_FOLLOWING > _LEAST, _FOLLOWING), else_=_LEAST))
+    .returning(_T.c.value)
+)
+
 
 def next_value(tx: Connection, name: str, at_least: int = 1) -> int:
     """max(last + 1, at_least), allocated in this transaction.
 
     Others wait for its end: numbers become visible in their order.
     """
-    following = _T.c.value + 1
-    raised = case((following > at_least, following), else_=at_least)
-    raising = update(_T).where(_T.c.name == name).values(value=raised).returning(_T.c.value)
-    row = tx.execute(raising).one_or_none()
+    which = {"counter": name, "at_least": at_least}
+    row = tx.execute(_RAISE, which).one_or_none()
     if row is None and insert_new(tx, _T, name=name, value=at_least):
         return at_least
-    return int((row or tx.execute(raising).one()).value)
+    return int((row or tx.execute(_RAISE, which).one()).value)
 
 
 def next_sequence(tx: Connection, now_ms: int) -> int:

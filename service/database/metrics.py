@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from service.database import tables
 from storage.index import MetricSummary
 
 _T = tables.metrics
+_OF_SOURCE = select(_T).where(_T.c.source == bindparam("source")).order_by(_T.c.metric)
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,4 @@ def learn_metrics(
 
 def metrics_of(tx: Connection, source: str) -> list[Metric]:
     """What is known of a source, by name."""
-    query = select(_T).where(_T.c.source == source).order_by(_T.c.metric)
-    return [Metric(**row._asdict()) for row in tx.execute(query)]
+    return [Metric(**row._asdict()) for row in tx.execute(_OF_SOURCE, {"source": source})]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from service.database import tables
 
@@ -12,6 +12,10 @@ _T = tables.runs
 
 ACTIVE = ("queued", "running", "publishing")
 ENDED = ("succeeded", "partial", "failed", "cancelled")
+
+_COUNT_ACTIVE = select(func.count().filter(_T.c.source == bindparam("source")), func.count()).where(
+    _T.c.state.in_(ACTIVE)
+)
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,7 @@ def count_active(tx: Connection, source: str) -> int:
 
 def count_active_in_all(tx: Connection, source: str) -> tuple[int, int]:
     """Runs that wait or run: those of a source, and all."""
-    of_source = func.count().filter(_T.c.source == source)
-    row = tx.execute(select(of_source, func.count()).where(_T.c.state.in_(ACTIVE))).one()
+    row = tx.execute(_COUNT_ACTIVE, {"source": source}).one()
     return int(row[0]), int(row[1])
 
 

@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from service.database import tables
 from service.database.locks import lock
 from service.errors import ConflictError
 
 _T = tables.sources
+_BY_NAME = select(_T).where(_T.c.name == bindparam("name"))
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def put_source(
 ) -> bool:
     """Create (True) or replace (False); a deleted source keeps its name."""
     lock(tx, f"source {name}")
-    found = tx.execute(select(_T).where(_T.c.name == name)).one_or_none()
+    found = tx.execute(_BY_NAME, {"name": name}).one_or_none()
     if found is None:
         tx.execute(
             insert(_T).values(
@@ -58,7 +59,7 @@ def put_source(
 
 def get_source(tx: Connection, name: str, deleted: bool = False) -> Source | None:
     """The source, unless it was deleted (or with ``deleted``, also then)."""
-    row = tx.execute(select(_T).where(_T.c.name == name)).one_or_none()
+    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
     if row is None or (row.deleted_ms is not None and not deleted):
         return None
     return Source(**row._asdict())
