@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -33,6 +34,7 @@ class PointRows:
         return PointRows(self.number[rows], self.ts[rows], self.value[rows])
 
 
+@lru_cache(maxsize=10_000)
 def day_name(day: int) -> str:
     """A UTC day counted from 1970 as YYYY-MM-DD."""
     return datetime.fromtimestamp(day * DAY_MS // 1000, UTC).date().isoformat()
