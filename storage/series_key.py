@@ -17,6 +17,7 @@ from storage.errors import InvalidError
 SOURCE_PATTERN = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 LABEL_NAME_PATTERN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_MAX_LENGTH = 200
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _PAIR_TEXT = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
 _PAIR = re.compile(_PAIR_TEXT)
 _WRITTEN = re.compile(
@@ -26,8 +27,7 @@ _WRITTEN = re.compile(
 
 def canonical_id(*parts: object) -> str:
     """The id of a tuple of JSON values: 32 hex digits."""
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_CANONICAL.encode(parts).encode()).hexdigest()[:32]
 
 
 def check_source(name: str) -> str:
@@ -69,7 +69,7 @@ def canonical_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _has_surrogate(value: str) -> bool:
     # No encoding of Unicode can write them, so no store could keep them.
-    return any("\ud800" <= letter <= "\udfff" for letter in value)
+    return not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _escape(value: str) -> str:

@@ -19,6 +19,8 @@ def learn_step(times: Longs) -> int | None:
     """The commonest distance of ascending times, the smallest of equals; else the median."""
     if len(times) < 2:
         return None
+    if len(times) == 2:  # most series of a daily batch
+        return int(times[1]) - int(times[0])
     distances, counts = np.unique(np.diff(times), return_counts=True)
     commonest = int(np.argmax(counts))  # the first of equals: the smallest
     if counts[commonest] >= COMMON_SHARE * (len(times) - 1):
