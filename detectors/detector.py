@@ -315,8 +315,9 @@ class Detector(ABC):
                 return [error]
             return [self._try_frame(frame.only(i))[0] for i in range(len(frame.values))]
 
-    def _judge(self, frame: Frame) -> list[Result]:
-        rules = OutputRules(
+    def output_rules(self, grid: Grid) -> OutputRules:
+        """Collect the common parameters that turn bands into verdicts."""
+        return OutputRules(
             direction=self.direction,
             min_abs_change=self.min_abs_change,
             min_rel_change=self.min_rel_change,
@@ -325,10 +326,12 @@ class Detector(ABC):
             major=self.severity_at["major"],
             critical=self.severity_at["critical"],
             consecutive=self.consecutive,
-            max_gap_slots=self.max_gap_slots(frame.grid),
+            max_gap_slots=self.max_gap_slots(grid),
             no_data=self.no_data,
         )
-        results = list(results_of(rules, frame, self.bands(frame)))
+
+    def _judge(self, frame: Frame) -> list[Result]:
+        results = list(results_of(self.output_rules(frame.grid), frame, self.bands(frame)))
         if self.on_insufficient == "error":
             for result in results:
                 lacking = int((result.reason == Reason.INSUFFICIENT_HISTORY).sum())

@@ -1,6 +1,6 @@
 """Bands become results: clips, floors of half-widths, verdicts, rows of the requested range."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -37,9 +37,14 @@ class OutputRules:
         """Whether the caller said which differences matter."""
         return self.min_abs_change > 0 or self.min_rel_change > 0
 
+    def least_change(self, expected: Floats) -> Floats:
+        """Differences from the expected values up to which nothing is anomalous."""
+        least: Floats = np.maximum(self.min_abs_change, self.min_rel_change * np.abs(expected))
+        return least
+
 
 @dataclass(frozen=True, slots=True)
-class _Bounds:
+class Bounds:
     """Finished bounds, each broadcastable to the judged cells."""
 
     expected: Floats
@@ -48,11 +53,45 @@ class _Bounds:
     flags: Codes
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Verdicts of s series over m judged slots with the bounds that they follow from.
+
+    The arrays have shape (s, m), those of `bounds` broadcast to it.
+    """
+
+    bounds: Bounds
+    score: Floats
+    is_anomaly: Flags
+    severity: Codes
+    direction: Codes
+    reason: Codes
+
+
 def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Result]:
     """One result per series of the frame, its rows those of the requested range."""
+    values = frame.values[:, frame.judged]
+    found = decide(rules, values, last_reported(frame), bands)
+    bounds = found.bounds
+    columns = (bounds.expected, bounds.lower, bounds.upper, found.score, found.is_anomaly,
+               found.severity, found.direction, found.reason)  # fmt: skip
+    return _rows(frame, [np.broadcast_to(column, values.shape) for column in columns], bands)
+
+
+def last_reported(frame: Frame) -> list[int | None]:
+    """Judged column of the last slot that each series reports; None where it reports none."""
+    first_judged = frame.judged.start
+    return [
+        stop - first_judged - 1 if stop > first else None for first, stop in frame.reported_rows()
+    ]
+
+
+def decide(
+    rules: OutputRules, values: Floats, last: Sequence[int | None], bands: Bands
+) -> Decision:
+    """Verdicts of values, shape (s, m), by their bands; `last` as `last_reported` gives it."""
     from detectors import verdicts  # noqa: PLC0415 - numba is slow to import
 
-    values = frame.values[:, frame.judged]
     shape = values.shape
     bounds = _bounds(rules, values, bands)
     score, is_anomaly = np.empty(shape), np.empty(shape, bool)
@@ -72,10 +111,8 @@ def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Resul
         direction,
         reason,
     )
-    _mark_no_data(rules, frame, is_anomaly, severity, reason)
-    columns = (bounds.expected, bounds.lower, bounds.upper, score, is_anomaly, severity,
-               direction, reason)  # fmt: skip
-    return _rows(frame, [np.broadcast_to(column, shape) for column in columns], bands)
+    _mark_no_data(rules, last, is_anomaly, severity, reason)
+    return Decision(bounds, score, is_anomaly, severity, direction, reason)
 
 
 def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
@@ -95,7 +132,7 @@ def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
 
 
 @np.errstate(over="ignore")  # an infinite bound is one that nothing crosses
-def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
+def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
     """Clip the bands, then widen them to the floors."""
     expected, lower, upper = (
         _clipped(rules, np.asarray(band, np.float64))
@@ -106,7 +143,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
         floor = _RELATIVE_FLOOR * bands.baseline_size
         lower, upper = np.minimum(lower, expected - floor), np.maximum(upper, expected + floor)
     if rules.has_min_change:
-        floor = np.maximum(rules.min_abs_change, rules.min_rel_change * np.abs(expected))
+        floor = rules.least_change(expected)
         wide_lower = np.minimum(lower, expected - floor)
         wide_upper = np.maximum(upper, expected + floor)
         if bands.member is None:
@@ -117,7 +154,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> _Bounds:
             small = bands.member & (np.abs(values - expected) <= floor)
         flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
-    return _Bounds(expected, lower, upper, flags)
+    return Bounds(expected, lower, upper, flags)
 
 
 def _clipped(rules: OutputRules, band: Floats) -> Floats:
@@ -141,7 +178,11 @@ def _flags(bands: Bands) -> Codes:
 
 
 def _mark_no_data(
-    rules: OutputRules, frame: Frame, is_anomaly: Flags, severity: Codes, reason: Codes
+    rules: OutputRules,
+    last: Sequence[int | None],
+    is_anomaly: Flags,
+    severity: Codes,
+    reason: Codes,
 ) -> None:
     silent = reason == Reason.NO_DATA
     if rules.no_data == "ignore" or not silent.any():
@@ -150,10 +191,9 @@ def _mark_no_data(
         is_anomaly[silent] = True
         severity[silent] = Severity.WARNING
         return
-    for row, (first, stop) in enumerate(frame.reported_rows()):
-        last = stop - frame.judged.start - 1
-        if stop > first and silent[row, last]:
-            severity[row, last] = Severity.WARNING
+    for row, column in enumerate(last):
+        if column is not None and silent[row, column]:
+            severity[row, column] = Severity.WARNING
 
 
 def _rows(frame: Frame, columns: list[np.ndarray], bands: Bands) -> Iterator[Result]:
