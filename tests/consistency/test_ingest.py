@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.accept_ingest import accept_ingest, new_payload
-from service.database.ingests import Ingest, get_ingest, update_ingest
+from service.database.ingests import update_ingest
 from service.database.queue import Leaser, lease
 from service.worker.ingest_tick import carry_out
 from tests.service.api.house import FIRST_MS, House, daily, detection, rfc3339
@@ -16,7 +15,6 @@ from workflows.codec import from_plain
 from workflows.ingest import ingest
 from workflows.request import IngestRequest
 
-ROW = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
 MINUTES = 12_000  # more than are stored before the answer
 CSV = {"content-type": "text/csv"}
 
@@ -78,22 +76,9 @@ def test_naming_an_ingest_that_is_not_there_is_refused(idle: House) -> None:
     assert problem["errors"][0]["pointer"] == "/after/0"
 
 
-def accepted(world: World, body: bytes = ROW) -> Ingest:
-    payload = new_payload(world.clock.now_ms(), "json")
-    world.parts.stores.objects.put(payload.name, body)
-    return accept_ingest(world.database, "shop", payload, "ann", world.clock.now_ms()).ingest
-
-
-def state(world: World, one: Ingest) -> str:
-    with world.database.read() as tx:
-        found = get_ingest(tx, one.id)
-    assert found is not None
-    return found.state
-
-
 def test_states_follow_archive_then_index(world: World) -> None:
-    one = accepted(world)
-    seen = [state(world, one)]
+    one = world.accept_points()
+    seen = [world.ingest(one).state]
     stores = world.parts.stores
 
     class Watched:
@@ -102,19 +87,19 @@ def test_states_follow_archive_then_index(world: World) -> None:
 
         def __getattr__(self, name: str) -> Any:
             if name in ("write_points", "put_points"):
-                seen.append(f"{name}: {state(world, one)}")
+                seen.append(f"{name}: {world.ingest(one).state}")
             return getattr(self.store, name)
 
     archive: Any = Watched(stores.archive)
     index: Any = Watched(stores.index)
     world.parts = replace(world.parts, stores=replace(stores, archive=archive, index=index))
     world.tick("ingest")
-    seen.append(state(world, one))
+    seen.append(world.ingest(one).state)
     assert seen == ["queued", "write_points: running", "put_points: stored", "succeeded"]
 
 
 def test_a_run_does_not_begin_before_the_index_knows_the_points(world: World) -> None:
-    one = accepted(world)
+    one = world.accept_points()
     run = world.accept(after=(one.id,))
     for stage in ("running", "stored"):
         with world.database.write() as tx:
@@ -127,7 +112,7 @@ def test_a_run_does_not_begin_before_the_index_knows_the_points(world: World) ->
 
 
 def test_an_ingest_done_twice_is_stored_once(world: World, tmp_path: Path) -> None:
-    one = accepted(world)
+    one = world.accept_points()
     request = from_plain(IngestRequest, one.request)
     files = []
     for _ in range(3):
@@ -139,9 +124,9 @@ def test_an_ingest_done_twice_is_stored_once(world: World, tmp_path: Path) -> No
 
 def test_an_ingest_that_is_over_is_not_done_again(world: World) -> None:
     """A worker took the lease over from one that had finished the work and not the job."""
-    one = accepted(world)
+    one = world.accept_points()
     world.tick("ingest")
-    second = accepted(world)
+    second = world.accept_points()
     with world.database.write() as tx:
         job = lease(tx, Leaser("w", "p"), ("ingest",), world.clock.now_ms(), 1000)
     assert job is not None
@@ -155,4 +140,4 @@ def test_an_ingest_that_is_over_is_not_done_again(world: World) -> None:
     untouched: Any = Untouched()
     parts = replace(world.parts, stores=replace(world.parts.stores, archive=untouched))
     carry_out(parts.database, parts.context, parts.clock, stale, parts.settings)
-    assert state(world, one) == "succeeded"
+    assert world.ingest(one).state == "succeeded"

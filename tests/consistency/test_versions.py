@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.accept_ingest import accept_ingest, new_payload
 from service.clock import HOUR_MS, SECOND_MS
-from service.database.ingests import get_ingest
 from storage.archive import Archive
 from storage.errors import UnreachableError
 from storage.selector import Selector
@@ -70,16 +68,11 @@ class LostAnswer:
 
 
 def test_a_retried_ingest_keeps_its_sequence(world: World) -> None:
-    payload = new_payload(world.clock.now_ms(), "json")
-    body = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
-    world.parts.stores.objects.put(payload.name, body)
-    accepted = accept_ingest(world.database, "shop", payload, "ann", world.clock.now_ms()).ingest
+    accepted = world.accept_points()
     lossy: Any = LostAnswer(world.parts.stores.archive)
     world.parts = replace(world.parts, stores=replace(world.parts.stores, archive=lossy))
     world.settle("ingest", seconds=60, ticks=3)
-    with world.database.read() as tx:
-        found = get_ingest(tx, accepted.id)
-    assert found is not None
+    found = world.ingest(accepted)
     assert (found.state, found.sequence, lossy.asked) == ("succeeded", accepted.sequence, 2)
     (entry,) = world.parts.stores.index.series("shop").items
     (day,) = world.parts.stores.index.points("shop", [entry.series], 0, 2 * world.clock.now_ms())

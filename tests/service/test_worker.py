@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from service.accept_ingest import accept_ingest, new_payload
+from service.accept_ingest import new_payload
 from service.api.detection_out import shown
 from service.cancel import cancel_run
 from service.clock import DAY_MS, HOUR_MS, SECOND_MS
 from service.database import tables
-from service.database.ingests import get_ingest, update_ingest
+from service.database.ingests import update_ingest
 from service.database.metrics import metrics_of
 from service.database.queue import NewJob, add_job, count_held
 from service.database.runs import Run, get_run
@@ -187,16 +187,9 @@ def test_runs_of_a_rule_run_one_after_the_other(world: World) -> None:
     assert [world.run(run).state for run in (first, second, other)] == ["succeeded"] * 3
 
 
-def ingest(world: World, body: bytes = b'{"points": []}') -> str:
-    payload = new_payload(world.clock.now_ms(), "json")
-    world.parts.stores.objects.put(payload.name, body)
-    accepted = accept_ingest(world.database, "shop", payload, "ann", world.clock.now_ms())
-    return accepted.ingest.id
-
-
 def test_a_run_waits_for_its_ingests(world: World) -> None:
-    awaited = ingest(world)
-    run = world.accept(after=(awaited,))
+    awaited = world.accept_points()
+    run = world.accept(after=(awaited.id,))
     world.settle()
     assert world.run(run).state == "queued"
     world.settle("ingest", ticks=1)
@@ -205,13 +198,13 @@ def test_a_run_waits_for_its_ingests(world: World) -> None:
 
 
 def test_a_run_whose_ingest_failed_fails_and_says_so(world: World) -> None:
-    awaited = ingest(world, b"not json")
-    run = world.accept(after=(awaited,))
+    awaited = world.accept_points(b"not json")
+    run = world.accept(after=(awaited.id,))
     world.settle("ingest", ticks=1)
     world.settle()
     ended = world.run(run)
     assert (ended.state, ended.pointer) == ("failed", "/after")
-    assert awaited in ended.error
+    assert awaited.id in ended.error
     assert "is failed" in ended.error
     assert world.launcher.launched == []
 
@@ -263,32 +256,33 @@ def test_a_cancel_that_comes_while_a_run_is_started_wins(
 
 def test_an_ingest_is_stored_searchable_and_learned_from(world: World) -> None:
     days = [f'{{"metric": "ndcg", "time": "2025-11-{day:02d}", "value": 0.4}}' for day in (1, 2, 3)]
-    done = ingest(world, f'{{"points": [{", ".join(days)}]}}'.encode())
+    done = world.accept_points(f'{{"points": [{", ".join(days)}]}}'.encode())
     world.tick("ingest")
+    found = world.ingest(done)
     with world.database.read() as tx:
-        found = get_ingest(tx, done)
         (metric,) = metrics_of(tx, "shop")
-    assert found is not None
     assert (found.state, found.points) == ("succeeded", 3)
     assert (metric.metric, metric.step_ms) == ("ndcg", DAY_MS)
 
 
 def test_a_refused_payload_names_its_rows(world: World) -> None:
     rows = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": "high"}]}'
-    refused = ingest(world, rows)
-    found = ingest_now(world.database, world.parts.stores, WorkflowSettings(), refused, world.clock)
+    refused = world.accept_points(rows)
+    found = ingest_now(
+        world.database, world.parts.stores, WorkflowSettings(), refused.id, world.clock
+    )
     assert found.state == "failed"
     assert found.errors[0]["row"] == 1
     assert world.tick("ingest") is None
 
 
 def test_ingests_of_a_source_wait_for_each_other_also_at_once(world: World) -> None:
-    first, second = ingest(world), ingest(world)
+    first, second = world.accept_points(), world.accept_points()
     steps = WorkflowSettings()
-    waiting = ingest_now(world.database, world.parts.stores, steps, second, world.clock, 0)
+    waiting = ingest_now(world.database, world.parts.stores, steps, second.id, world.clock, 0)
     assert waiting.state == "queued"
-    ingest_now(world.database, world.parts.stores, steps, first, world.clock)
-    done = ingest_now(world.database, world.parts.stores, steps, second, world.clock)
+    ingest_now(world.database, world.parts.stores, steps, first.id, world.clock)
+    done = ingest_now(world.database, world.parts.stores, steps, second.id, world.clock)
     assert done.state == "succeeded"
 
 
@@ -310,16 +304,13 @@ class AwayOnce:
 
 
 def test_an_ingest_whose_store_is_away_is_tried_again(world: World) -> None:
-    row = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
-    later = ingest(world, row)
+    later = world.accept_points()
     away: Any = AwayOnce(world.parts.stores.archive)
     world.parts = replace(world.parts, stores=replace(world.parts.stores, archive=away))
     states = []
     for _ in range(2):
         world.tick("ingest")
-        with world.database.read() as tx:
-            found = get_ingest(tx, later)
-        assert found is not None
+        found = world.ingest(later)
         states.append((found.state, found.error))
         assert world.tick("ingest") is None
         world.clock.advance(SECOND_MS)
@@ -331,12 +322,12 @@ def test_the_janitor_removes_what_is_over_and_keeps_what_is_not(world: World) ->
     objects = world.parts.stores.objects
     old, young = world.accept(), world.accept(rule="other")
     world.settle()
-    orphan, waiting = new_payload(NOON - 3 * DAY_MS, "json"), ingest(world)
+    orphan, waiting = new_payload(NOON - 3 * DAY_MS, "json"), world.accept_points()
     fresh = new_payload(NOON, "json")
     for payload in (orphan, fresh):
         objects.put(payload.name, b"{}")
     with world.database.write() as tx:
-        update_ingest(tx, waiting, state="running")
+        update_ingest(tx, waiting.id, state="running")
         add_job(tx, NewJob("janitor", "janitor", ""), NOON)
     world.tick("janitor")
     assert list(objects.names(f"runs/{old.id}/"))
@@ -349,7 +340,7 @@ def test_the_janitor_removes_what_is_over_and_keeps_what_is_not(world: World) ->
     assert not list(objects.names(f"runs/{old.id}/"))
     assert not list(objects.names(f"runs/{young.id}/"))
     assert list(objects.names(f"runs/{kept.id}/"))
-    assert list(objects.names(f"ingest/{waiting}/"))
+    assert list(objects.names(f"ingest/{waiting.id}/"))
     assert world.run(old).cleaned_ms is not None
 
 

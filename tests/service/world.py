@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from service.accept import AskedDetection, Limits, accept_detection
+from service.accept_ingest import accept_ingest, new_payload
 from service.database.channels import Channel, get_channel
 from service.database.deliveries import Delivery, DeliveryFilter, get_delivery, list_deliveries
 from service.database.engine import Database
+from service.database.ingests import Ingest, get_ingest
 from service.database.queue import Leaser, lease
 from service.database.runs import Run, get_run
 from service.egress.egress import Egress
@@ -33,6 +35,7 @@ from workflows.codec import from_plain
 from workflows.request import RunRequest
 
 LEASE_MS = 30_000
+POINT = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
 
 
 @dataclass
@@ -61,6 +64,12 @@ class World:
         wanted = replace(asked, **changes)
         return accept_detection(self.database, wanted, "ann", self.clock.now_ms(), Limits()).run
 
+    def accept_points(self, body: bytes = POINT) -> Ingest:
+        now_ms = self.clock.now_ms()
+        payload = new_payload(now_ms, "json")
+        self.parts.stores.objects.put(payload.name, body)
+        return accept_ingest(self.database, "shop", payload, "ann", now_ms).ingest
+
     def tick(self, *kinds: str) -> str | None:
         """Lease one due job of these kinds and look at it; its key, or None when nothing is due."""
         with self.database.write() as tx:
@@ -81,6 +90,12 @@ class World:
     def run(self, run: Run) -> Run:
         with self.database.read() as tx:
             found = get_run(tx, run.id)
+        assert found is not None
+        return found
+
+    def ingest(self, one: Ingest) -> Ingest:
+        with self.database.read() as tx:
+            found = get_ingest(tx, one.id)
         assert found is not None
         return found
 

@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from service.accept_ingest import accept_ingest, new_payload
+from service.accept_ingest import new_payload
 from service.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from service.database.idempotency import RequestKey, find_replay, remember
-from service.database.ingests import Ingest, get_ingest
 from service.database.queue import NewJob, add_job
 from storage.errors import UnreachableError
 from tests.service.clocks import NOON
 from tests.service.databases import KINDS
 from tests.service.receiver import Receiver, receiving
-from tests.service.world import World, world
+from tests.service.world import POINT, World, world
 
-POINTS = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
 KEY = RequestKey("ann", "detections", "k", "x" * 64)
 STEPS = pytest.mark.parametrize(
     "step_ms", [-HOUR_MS, -DAY_MS, HOUR_MS, DAY_MS], ids=["-1h", "-1d", "+1h", "+1d"]
@@ -28,20 +26,6 @@ STEPS = pytest.mark.parametrize(
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     with world(tmp_path, request.param) as made:
         yield made
-
-
-def accepted(house: World) -> str:
-    now_ms = house.clock.now_ms()
-    payload = new_payload(now_ms, "json")
-    house.parts.stores.objects.put(payload.name, POINTS)
-    return accept_ingest(house.database, "shop", payload, "ann", now_ms).ingest.id
-
-
-def ingest_of(house: World, id_: str) -> Ingest:
-    with house.database.read() as tx:
-        found = get_ingest(tx, id_)
-    assert found is not None
-    return found
 
 
 @STEPS
@@ -77,18 +61,18 @@ def test_an_ingest_that_waits_for_its_store_is_not_given_up(
     def away(*_given: Any) -> None:
         raise UnreachableError("archive: no route to host")
 
-    ingest = accepted(house)
+    ingest = house.accept_points()
     with monkeypatch.context() as patch:
         patch.setattr("service.worker.ingest_tick.ingest", away)
         house.tick("ingest")
         house.clock.step(step_ms)
         house.clock.advance(MINUTE_MS)
-        assert house.tick("ingest") == f"ingest:{ingest}", "nothing waits for the old time"
-    assert ingest_of(house, ingest).state == "queued"
+        assert house.tick("ingest") == f"ingest:{ingest.id}", "nothing waits for the old time"
+    assert house.ingest(ingest).state == "queued"
     house.clock.step(-step_ms)
     house.clock.advance(MINUTE_MS)
     house.tick("ingest")
-    assert ingest_of(house, ingest).state == "succeeded"
+    assert house.ingest(ingest).state == "succeeded"
 
 
 def test_an_ingest_whose_store_stays_away_is_given_up_after_a_day_of_tries(
@@ -98,11 +82,11 @@ def test_an_ingest_whose_store_stays_away_is_given_up_after_a_day_of_tries(
         raise UnreachableError("archive: no route to host")
 
     monkeypatch.setattr("service.worker.ingest_tick.ingest", away)
-    ingest = accepted(house)
+    ingest = house.accept_points()
     for _ in range(110):
         house.tick("ingest")
         house.clock.advance(DAY_MS // 100)
-    assert ingest_of(house, ingest).state == "failed"
+    assert house.ingest(ingest).state == "failed"
 
 
 @STEPS
@@ -111,7 +95,7 @@ def test_the_janitor_removes_nothing_that_was_made_a_moment_ago(house: World, st
     run = house.accept()
     house.settle()
     staged = new_payload(house.clock.now_ms(), "json")
-    objects.put(staged.name, POINTS)
+    objects.put(staged.name, POINT)
     with house.database.write() as tx:
         remember(tx, KEY, "run", run.id, house.clock.now_ms())
         add_job(tx, NewJob("janitor", "janitor", ""), house.clock.now_ms())
@@ -152,6 +136,6 @@ def test_numbers_of_ingests_grow_over_every_step(house: World) -> None:
     numbers = []
     for step_ms in (0, -DAY_MS, HOUR_MS, DAY_MS, -HOUR_MS):
         house.clock.step(step_ms)
-        numbers.append(ingest_of(house, accepted(house)).sequence)
+        numbers.append(house.ingest(house.accept_points()).sequence)
     assert numbers == sorted(set(numbers))
     assert numbers[0] >= NOON << 20

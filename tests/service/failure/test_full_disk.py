@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from service.accept_ingest import accept_ingest, new_payload
 from service.app import open_app
 from service.clock import SECOND_MS
 from service.database.counters import next_value
 from service.database.engine import open_database
-from service.database.ingests import Ingest, get_ingest
 from service.database.migrate import upgrade
 from service.errors import DatabaseFullError
 from storage.selector import Selector
@@ -27,7 +25,6 @@ from tests.workflows.world import request, storage_settings, write_daily
 from workflows.context import write_request
 from workflows.step_entry import StepCall, StepName, StepWorld, run_step
 
-POINTS = b'{"points": [{"metric": "ndcg", "time": "2025-11-01", "value": 0.4}]}'
 TRANSIENT = 75
 
 
@@ -49,20 +46,6 @@ def house(disk: Disk, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def accepted(house: World) -> str:
-    now_ms = house.clock.now_ms()
-    payload = new_payload(now_ms, "json")
-    house.parts.stores.objects.put(payload.name, POINTS)
-    return accept_ingest(house.database, "shop", payload, "ann", now_ms).ingest.id
-
-
-def ingest_of(house: World, id_: str) -> Ingest:
-    with house.database.read() as tx:
-        found = get_ingest(tx, id_)
-    assert found is not None
-    return found
-
-
 def empty_the_log(file: Path) -> None:
     """So that the next commit needs room: SQLite writes it where an old one was otherwise."""
     connection = sqlite3.connect(file)
@@ -71,16 +54,16 @@ def empty_the_log(file: Path) -> None:
 
 
 def test_an_ingest_that_finds_no_room_is_tried_until_there_is(house: World, disk: Disk) -> None:
-    ingest = accepted(house)
+    ingest = house.accept_points()
     disk.fill()
     house.tick("ingest")
-    waiting = ingest_of(house, ingest)
+    waiting = house.ingest(ingest)
     assert waiting.state == "queued"
     assert "No space left on device" in waiting.error
     disk.free()
     house.clock.advance(60 * SECOND_MS)
     house.tick("ingest")
-    stored = ingest_of(house, ingest)
+    stored = house.ingest(ingest)
     assert (stored.state, stored.points, stored.error) == ("succeeded", 1, "")
     every = Selector((), 0, 1 << 50)
     scanned = house.parts.stores.archive.scan(SourceSpec("shop", "Asia/Tokyo"), every)

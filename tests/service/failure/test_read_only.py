@@ -1,6 +1,5 @@
 """A folder that may not be written: refused in one sentence, or waited for when it comes later."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.accept_ingest import accept_ingest, new_payload
 from service.app import open_app
 from service.clock import MINUTE_MS
-from service.database.ingests import get_ingest
 from storage.stores import open_stores
 from tests.conftest import ROOT
 from tests.service.api.house import House, idle_settings
@@ -88,17 +85,12 @@ def test_accepted_points_wait_for_an_archive_that_may_be_written(
     )
     with world(tmp_path / "world") as house, open_stores(settings) as stores:
         house.parts = replace(house.parts, stores=stores)
-        payload = new_payload(house.clock.now_ms(), "json")
-        stores.objects.put(payload.name, json.dumps(POINTS).encode())
-        now_ms = house.clock.now_ms()
-        ingest = accept_ingest(house.database, "shop", payload, "ann", now_ms).ingest.id
+        ingest = house.accept_points()
         seen = []
         for how in ("ro", "rw"):
             disk.remount(how)
             house.tick("ingest")
-            with house.database.read() as tx:
-                found = get_ingest(tx, ingest)
-            assert found is not None
+            found = house.ingest(ingest)
             seen.append((found.state, "ead-only" in found.error))
             house.clock.advance(MINUTE_MS)
         assert seen == [("queued", True), ("succeeded", False)]
