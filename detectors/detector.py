@@ -4,14 +4,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from detectors.bands import Bands
 from detectors.calendar import Holidays, dump_holidays, parse_holidays
-from detectors.errors import DetectorError, InsufficientHistoryError, ParameterError, SeriesError
+from detectors.errors import (
+    DetectorError,
+    InsufficientHistoryError,
+    ParameterError,
+    PointError,
+    SeriesError,
+)
 from detectors.finish import OutputRules, results_of
 from detectors.frame import BaselineRules, Frame, Request, frames
 from detectors.grid import Grid
@@ -30,6 +36,10 @@ from detectors.parameters import (
 )
 from detectors.result import Reason, Result
 from detectors.series import Series
+
+if TYPE_CHECKING:
+    from detectors.explain.account import Account
+    from detectors.explain.explanation import Explanation
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -296,6 +306,58 @@ class Detector(ABC):
             for position, outcome in zip(positions, self._try_frame(frame), strict=True):
                 outcomes[position] = outcome
         return outcomes
+
+    def explain(
+        self,
+        series: Series,
+        time: Instant,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        step: timedelta | None = None,
+    ) -> "Explanation":
+        """Say why a point was, was not, or could not be judged an anomaly.
+
+        Parameters
+        ----------
+        series : Series
+            Points to judge and the history before them.
+        time : aware datetime, datetime64 (UTC), epoch milliseconds, text or date
+            Of the point, as the row's time in the result of `detect`.
+        start, end, step
+            As for `detect`: the explanation is that of the row which `detect` gives with them.
+
+        Raises
+        ------
+        PointError
+            The result has no row at that time.
+        ParameterError
+            The time, the range or the step is not valid.
+        SeriesError
+            The series' times lie on no grid.
+        """
+        from detectors.explain.trace import explained  # noqa: PLC0415 - for those who ask
+
+        time_ms = epoch_ms("time", time, self.timezone)
+        if time_ms is None:
+            raise ParameterError("time", "is missing; give the time of a point")
+        rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
+        request = self._request(start, end, step)
+        for _, frame in frames([self.accepted(series)], request, rules):
+            if isinstance(frame, SeriesError):
+                raise frame
+            return explained(self, frame, frame.reported_column(time_ms))
+        raise PointError("the series has no points")
+
+    def account(self, frame: Frame, column: int) -> "Account":
+        """Tell what the point in a column of a frame of one series is compared with."""
+        from detectors.explain.account import own_account  # noqa: PLC0415
+
+        return own_account(frame, column)
+
+    def accepted(self, series: Series) -> Series:
+        """Bring a series into the form that is judged, or refuse it by SeriesError."""
+        return series
 
     def _request(
         self, start: Instant | None, end: Instant | None, step: timedelta | None

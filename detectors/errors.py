@@ -2,6 +2,7 @@
 
 DetectorError
 ├── ParameterError               a parameter of a detector is missing, unknown or out of range
+├── PointError                   a series has no row at the time asked for
 ├── SeriesError                  times and values do not form a series
 └── InsufficientHistoryError     too little history to judge, and the caller asked for an error
 """
@@ -29,6 +30,16 @@ class ParameterError(DetectorError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"
+
+
+class PointError(DetectorError, LookupError):
+    """A series has no row at the time asked for.
+
+    Parameters
+    ----------
+    message : str
+        What was asked for, and the rows next to it.
+    """
 
 
 class SeriesError(DetectorError, ValueError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.calendar import Holidays, on_holiday
-from detectors.errors import SeriesError
+from detectors.errors import PointError, SeriesError
 from detectors.grid import Grid, infer_grid
 from detectors.instants import Moment, moment_ms
 from detectors.result import Flags
@@ -95,6 +95,23 @@ class Frame:
         if self.request.end_ms is not None:
             stop = (self.times < self.request.end_ms).sum(axis=1)
         return list(zip(first.tolist(), np.maximum(first, stop).tolist(), strict=True))
+
+    def reported_column(self, time_ms: int) -> int:
+        """Find the column of a row of the first series by its time, or raise PointError."""
+        first, stop = self.reported_rows()[0]
+        times = self.times[0, first:stop]
+        at = int(np.searchsorted(times, time_ms))
+        if at < len(times) and times[at] == time_ms:
+            return first + at
+        asked, *near = (
+            f"{one}Z"
+            for one in (
+                np.datetime64(time_ms, "ms"),
+                *times[max(at - 1, 0) : at + 1].view("datetime64[ms]"),
+            )
+        )
+        nearest = f"; the nearest are at {' and '.join(near)}" if near else "; it has none at all"
+        raise PointError(f"the result has no row at {asked}{nearest}")
 
     def only(self, row: int) -> "Frame":
         """Keep one of the frame's series."""
