@@ -6,62 +6,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service.app import open_app
 from tests.conftest import ROOT
 from tests.service.api.house import House, daily, detection, idle_settings
+from tests.service.collector import spans_of
 from tests.service.receiver import Receiver, receiving
 from tests.service.served import Served, served
 from workflows import tracing
 
 CALLERS = "00-11111111111111111111111111111111-2222222222222222-01"
 TRACE, CALLERS_SPAN = CALLERS.split("-")[1:3]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A span as the collector got it."""
-
-    name: str
-    trace: str
-    id: str
-    parent: str
-    told: dict[str, Any]
-    begin_ns: int
-    end_ns: int
-    service: str
-
-
-def _spans(collector: Receiver) -> list[Seen]:
-    found = []
-    for got in list(collector.got):
-        sent = ExportTraceServiceRequest.FromString(got.body)
-        for resource in sent.resource_spans:
-            described = {a.key: a.value.string_value for a in resource.resource.attributes}
-            found += [
-                Seen(
-                    name=span.name,
-                    trace=span.trace_id.hex(),
-                    id=span.span_id.hex(),
-                    parent=span.parent_span_id.hex(),
-                    told={
-                        a.key: a.value.string_value or a.value.int_value for a in span.attributes
-                    },
-                    begin_ns=span.start_time_unix_nano,
-                    end_ns=span.end_time_unix_nano,
-                    service=described["service.name"],
-                )
-                for scope in resource.scope_spans
-                for span in scope.spans
-            ]
-    return found
 
 
 def _traced(folder: Path, collector: Receiver) -> AbstractContextManager[Served]:
@@ -92,7 +52,7 @@ def test_one_trace_from_the_request_to_the_message(tmp_path: Path) -> None:
             _until(lambda: bool(hook.got))
             said = [json.loads(line) for line in service.log.splitlines() if line.startswith("{")]
         # The service has sent what it had when it ended.
-        mine = [span for span in _spans(collector) if span.trace == TRACE]
+        mine = [span for span in spans_of(collector) if span.trace == TRACE]
     by_name = {span.name: span for span in mine}
     request = by_name["POST /v1/detections"]
     assert request.parent == CALLERS_SPAN
