@@ -4,6 +4,8 @@ A detector says its work in units of a simple pass over a point; the seconds per
 (benchmarks print them) and need to be right only within a factor of two.
 """
 
+from datetime import timedelta
+
 from detectors.detector import Detector
 from storage.local_time import DAY_MS
 
@@ -14,10 +16,12 @@ SECONDS_PER_SERIES = 1e-4
 
 
 def period_points(detector: Detector, step_ms: int) -> int:
-    """Points in one season: the detector's own, else a day of sub-daily steps, a week of days."""
-    own = getattr(detector, "period", None)
-    if isinstance(own, int) and not isinstance(own, bool):
-        return max(1, own)
+    """Points in the detector's longest season, else a day of sub-daily steps, a week of days."""
+    own = getattr(detector, "periods", None) or (getattr(detector, "period", None),)
+    points = [one for one in own if isinstance(one, int)]
+    points += [one // timedelta(milliseconds=step_ms) for one in own if isinstance(one, timedelta)]
+    if points:
+        return max(1, *points)
     if step_ms >= DAY_MS:
         return max(1, 7 * DAY_MS // step_ms)
     return max(1, DAY_MS // step_ms)

@@ -26,12 +26,15 @@ def outcome_as_given(detector: "SeasonalESD", frame: Frame, row: int) -> Outcome
     values, usable = frame.values[row, :n], frame.usable[:n]
     known = ~np.isnan(values)
     counts = known & usable
-    period, length = detector.period_slots(frame.grid), detector.stretch_slots(frame.grid)
+    *shorter, period = detector.periods_slots(frame.grid)
+    length = detector.stretch_slots(frame.grid)
     least = max(2 * period + 1, detector.min_points or 0)
-    if counts.sum() < least or not gaps_are_short(known, period):
+    if counts.sum() < least or not gaps_are_short(known, min([*shorter, period])):
         return merged([], n)
     filled = with_season_for(filled_linearly(values, known), known & ~usable, period)
-    criteria = Criteria(period, detector.alpha, detector.direction, fall_back=True)
+    criteria = Criteria(
+        period, detector.alpha, detector.direction, fall_back=True, shorter=tuple(shorter)
+    )
     share = at_least_one(detector.max_anomalies, n)
     parts = []
     for stretch in row_chunks(n, length):

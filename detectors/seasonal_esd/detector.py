@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from detectors.bands import Bands
 from detectors.detector import MILLISECOND, Detector
@@ -12,10 +14,12 @@ from detectors.frame import Frame
 from detectors.grid import Grid
 from detectors.instants import Instant, epoch_ms
 from detectors.parameters import (
+    LENGTH_SCHEMA,
     OPTIONAL_LENGTH_SCHEMA,
     Length,
     dump_length,
     parameter,
+    parse_length,
     parse_optional_length,
     total,
 )
@@ -30,6 +34,24 @@ _NEARLY_A_DAY, _LONGEST_DAY = timedelta(hours=23), timedelta(hours=25)  # as the
 _HISTORY_PERIODS = 10
 _LEAST_HISTORY = timedelta(days=28)
 _COST_PER_POINT = 60.0  # sixteen rounds of smoothing
+_COST_OF_SEVERAL = 5e3  # statsmodels smooths all seasons at the shortest one's steps, twice
+_A_WEEK_OF_DAYS = 7.0
+_MOST_PERIODS = 5
+
+
+def _parse_periods(name: str, value: Any) -> tuple[Length, ...] | None:
+    if value is None:
+        return None
+    given = list(value) if np.iterable(value) and not isinstance(value, str) else []
+    if not 1 <= len(given) <= _MOST_PERIODS:
+        raise ParameterError(
+            name, f'give a list of one to {_MOST_PERIODS} seasons such as ["1d", "7d"] or [24, 168]'
+        )
+    return tuple(parse_length(name, one) for one in given)
+
+
+def _dump_periods(periods: tuple[Length, ...]) -> list[int | str]:
+    return [dump_length(one) for one in periods]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +69,9 @@ class SeasonalESD(Detector):
     period : int or duration, optional
         One season in points or as a length of time. None: a day for steps below one day, a week
         for daily steps.
+    periods : list of int or duration, optional
+        Several seasons at once, such as a day and a week of hourly points, instead of `period`.
+        Each needs more than two periods of points. One alone is the same as `period`.
     max_anomalies : float
         Largest share of points that can be anomalies, at most 0.49; at least one point.
     alpha : float
@@ -63,10 +88,14 @@ class SeasonalESD(Detector):
 
     Notes
     -----
-    Gaps of up to 5 % of a period, or one point, are filled linearly for the decomposition and take
-    no part in the test; a longer one leaves the series without verdicts (insufficient_history),
-    and so do two periods or less. Points that `holidays` or `exclude` keep out of the baseline are
-    replaced by neighbours in the season and then compared with the outcome.
+    Gaps of up to 5 % of the shortest period, or one point, are filled linearly for the
+    decomposition and take no part in the test; a longer one leaves the series without verdicts
+    (insufficient_history), and so do two (longest) periods or less. Points that `holidays` or
+    `exclude` keep out of the baseline are replaced by neighbours in the season and then compared
+    with the outcome.
+
+    Several seasons are found by statsmodels' MSTL, at some two hundred times the work of one; the
+    expected value is the sum of them and the median.
 
     J. Hochenbaum, O. S. Vallis, A. Kejariwal, "Automatic Anomaly Detection in the Cloud Via
     Statistical Learning", arXiv:1704.07706 (2017).
@@ -92,6 +121,24 @@ class SeasonalESD(Detector):
         "One season, in points or as a duration; null for a day, or a week of daily points.",
         parse=parse_optional_length,
         dump=dump_length,
+    )
+    periods: tuple[Length, ...] | None = parameter(
+        None,
+        {
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": LENGTH_SCHEMA,
+                    "minItems": 1,
+                    "maxItems": _MOST_PERIODS,
+                    "uniqueItems": True,
+                },
+                {"type": "null"},
+            ]
+        },
+        "Several seasons at once, each in points or as a duration, instead of `period`.",
+        parse=_parse_periods,
+        dump=_dump_periods,
     )
     max_anomalies: float = parameter(
         0.10,
@@ -123,16 +170,31 @@ class SeasonalESD(Detector):
 
     def check(self) -> None:
         """Refuse periods of less than two points and stretches of two periods or less."""
-        if self.period is not None and (
-            self.period < 2 if isinstance(self.period, int) else self.period <= timedelta()
-        ):
-            raise ParameterError("period", "a season has at least 2 points")
+        if self.period is not None and self.periods is not None:
+            raise ParameterError("periods", "give either period or periods, not both")
+        if self.compat is not None and self.periods is not None:
+            raise ParameterError("periods", "the R package knows one season; give period")
+        for period in self._given:
+            if period < 2 if isinstance(period, int) else period <= timedelta():
+                raise ParameterError(self._named, "a season has at least 2 points")
+        _check_different(self._given)
         if self.longterm is None:
             return
         if not self.longterm:
             raise ParameterError("longterm", "a stretch must be longer than two periods")
-        if isinstance(self.longterm, int) and isinstance(self.period, int):
-            _check_stretch(self.longterm, self.period)
+        for period in self._given:
+            if isinstance(self.longterm, int) and isinstance(period, int):
+                _check_stretch(self.longterm, period)
+
+    @property
+    def _given(self) -> tuple[Length, ...]:
+        if self.periods is not None:
+            return self.periods
+        return () if self.period is None else (self.period,)
+
+    @property
+    def _named(self) -> str:
+        return "period" if self.periods is None else "periods"
 
     def bands(self, frame: Frame) -> Bands:
         """Test each series of the frame up to its last judged slot."""
@@ -162,23 +224,30 @@ class SeasonalESD(Detector):
         end_ms = epoch_ms("end", end, self.timezone)
         assert start_ms is not None
         assert end_ms is not None
-        period = self.period if self.period is not None else _inferred(step)
-        needed = max(_HISTORY_PERIODS * _duration(period, step), _LEAST_HISTORY)
+        period = max(_duration(one, step) for one in self._given or (_inferred(step),))
+        needed = max(_HISTORY_PERIODS * period, _LEAST_HISTORY)
         if self.longterm is not None:
             needed = max(needed, _duration(self.longterm, step) + _DAY)
         return max(needed - (end_ms - start_ms) * MILLISECOND, timedelta())
 
     def cost(self, n: int, period: int) -> float:
         """Count rounds of smoothing over all points and over the edges of two wide windows."""
+        if len(self._given) > 1:
+            return _COST_OF_SEVERAL * n * _range(self._given)
         return _COST_PER_POINT * (n + 3.0 * period)
 
     def period_slots(self, grid: Grid) -> int:
-        """Points in one season on a grid."""
+        """Points in one season on a grid, the longest of several."""
+        return self.periods_slots(grid)[-1]
+
+    def periods_slots(self, grid: Grid) -> tuple[int, ...]:
+        """Points in each season on a grid, ascending."""
         step = grid.step_ms * MILLISECOND
-        slots = _slots(self.period if self.period is not None else _inferred(step), step)
-        if slots < 2:
-            raise ParameterError("period", f"a season has at least 2 points; the step is {step}")
-        return slots
+        slots = sorted(_slots(one, step) for one in self._given or (_inferred(step),))
+        if slots[0] < 2:
+            raise ParameterError(self._named, f"a season has at least 2 points; the step is {step}")
+        _check_different(slots)
+        return tuple(slots)
 
     def stretch_slots(self, grid: Grid) -> int | None:
         """Points in one stretch on a grid; None to test all points together."""
@@ -188,6 +257,11 @@ class SeasonalESD(Detector):
         slots = _slots(with_spare_day(self.longterm, daily), grid.step_ms * MILLISECOND)
         _check_stretch(slots, self.period_slots(grid))
         return slots
+
+
+def _check_different(periods: Sequence[Length]) -> None:
+    if len(set(periods)) < len(periods):
+        raise ParameterError("periods", "two seasons are of equal length; give each once")
 
 
 def _check_stretch(slots: int, period: int) -> None:
@@ -203,6 +277,15 @@ def _inferred(step: timedelta) -> timedelta:
     if step <= _LONGEST_DAY:
         return _WEEK
     raise ParameterError("period", f"give one for points {step} apart; only days have a week")
+
+
+def _range(periods: Sequence[Length]) -> float:
+    """Longest beside shortest, or a guess where only a step can tell."""
+    counts = [one for one in periods if isinstance(one, int)]
+    times = [one for one in periods if isinstance(one, timedelta)]
+    if counts and times:
+        return _A_WEEK_OF_DAYS
+    return max(counts) / min(counts) if counts else max(times) / min(times)
 
 
 def _slots(length: Length, step: timedelta) -> int:

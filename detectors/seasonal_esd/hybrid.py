@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.result import Flags
 from detectors.seasonal_esd.esd import Extremes, find_extremes
+from detectors.seasonal_esd.seasons import several_stl
 from detectors.seasonal_esd.stl import periodic_stl
 from detectors.series import Floats
 
@@ -26,19 +27,22 @@ class Criteria:
     Attributes
     ----------
     period : int
-        Points in one season.
+        Points in one season, the longest of several.
     alpha : float
         Significance level.
     direction : "both", "up" or "down"
     fall_back : bool
         Where more than half of the residuals are exactly equal, measure the spread by their mean
         distance; stop there otherwise, as R does.
+    shorter : tuple of int
+        Points in each other season, ascending, if there are several.
     """
 
     period: int
     alpha: float
     direction: Direction
     fall_back: bool
+    shorter: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,9 +101,11 @@ def run_test(
         Removals made; fewer than `steps` where the spread vanished.
     """
     whole = values if filled is None else filled
-    seasonal, trend = periodic_stl(whole, criteria.period)
-    expected = seasonal + np.median(whole)
-    residuals = values - expected
+    level = float(np.median(whole))
+    # About the level: a large one must not cost the digits of what varies.
+    seasonal, trend = _decomposed(whole - level, criteria)
+    expected = seasonal + level
+    residuals = (values - level) - seasonal
     nothing = _NOTHING * float(np.abs(whole).max())
     found = find_extremes(
         residuals if counts is None else residuals[counts],
@@ -110,12 +116,18 @@ def run_test(
         member=member,
         score=score,
         expected=expected,
-        expected_trend=seasonal + trend,
+        expected_trend=seasonal + (trend + level),
         lower=expected - found.half_width,
         upper=expected + found.half_width,
         centre=expected + found.centre,
         spreadless=np.full(len(values), found.reach == 0),
     ), found.steps
+
+
+def _decomposed(values: Floats, criteria: Criteria) -> tuple[Floats, Floats]:
+    if not criteria.shorter:
+        return periodic_stl(values, criteria.period)
+    return several_stl(values, (*criteria.shorter, criteria.period))
 
 
 def _verdicts(
