@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from detectors.episodes import REACH
 from storage.index import AnomalyQuery, StoredAnomaly
 from storage.local_time import DAY_MS
 from workflows.chunk import CHUNK_COUNTS, Chunk, ChunkRecord, Plan, read_chunk
 from workflows.commits import Attempt, Commit, run_root
 from workflows.context import StepContext
-from workflows.episodes import REACH
 from workflows.failure import read_failures
 from workflows.published import (
     Piece,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# The next step may be late by half a step: a local day of 25 hours, a month of 31 days, jitter.
-REACH = 1.5
+from detectors.episodes import REACH
 
 
 @dataclass(frozen=True)

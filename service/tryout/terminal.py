@@ -1,12 +1,11 @@
 """Findings for a terminal: a table of anomalies and a picture of the worst series."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from detectors.episodes import episodes
 from detectors.result import Direction, Severity
 from service.tryout.judge import Finding
 
@@ -15,44 +14,21 @@ MOST_ROWS = 15
 COLORS = {1: "yellow", 2: "dark_orange", 3: "red"}
 
 
-@dataclass(frozen=True)
-class Episode:
-    """Adjacent anomalies of one series on one side; ``worst`` is the row of the highest score."""
-
-    finding: Finding
-    first: int
-    last: int
-    worst: int
-
-
-def episodes(finding: Finding) -> list[Episode]:
-    """Runs of anomalous rows on one side."""
-    rows, direction = finding.anomalies, finding.result.direction
-    if not len(rows):
-        return []
-    cuts = np.flatnonzero((np.diff(rows) > 1) | (np.diff(direction[rows]) != 0)) + 1
-    score = np.nan_to_num(finding.result.score, nan=0.0)
-    return [
-        Episode(finding, int(run[0]), int(run[-1]), int(run[np.argmax(score[run])]))
-        for run in np.split(rows, cuts)
-    ]
-
-
 def show_table(console: Console, findings: list[Finding], with_time: bool) -> None:
     """Print one row for each episode, the worst first, at most 15."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("when (UTC)", "points", "series", "value", "expected", "range", "severity"):
         table.add_column(name, justify="right" if name in ("points", "value") else "left")
-    found = [episode for finding in findings for episode in episodes(finding)]
-    found.sort(key=lambda e: -float(np.nan_to_num(e.finding.result.score[e.worst])))
-    for episode in found[:MOST_ROWS]:
-        result, i = episode.finding.result, episode.worst
+    found = [(finding, one) for finding in findings for one in episodes(finding.result)]
+    found.sort(key=lambda pair: -float(np.nan_to_num(pair[1].peak_score)))
+    for finding, episode in found[:MOST_ROWS]:
+        result, i = finding.result, episode.peak
         code = int(result.severity[i])
         arrow = {1: "↑", -1: "↓"}.get(int(result.direction[i]), " ")
         table.add_row(
-            time_text(result.times[episode.first], with_time),
-            str(episode.last - episode.first + 1),
-            episode.finding.series.name,
+            time_text(episode.start, with_time),
+            str(episode.points),
+            finding.series.name,
             number(result.values[i]),
             number(result.expected[i]),
             f"{number(result.lower[i])} … {number(result.upper[i])}",

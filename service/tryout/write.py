@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from detectors.episodes import episodes
 from detectors.result import Direction, Reason, Severity
 from service.tryout.errors import TryError
 from service.tryout.judge import Finding
@@ -75,6 +76,9 @@ def as_table(findings: list[Finding]) -> pa.Table:
             "severity": words("severity", Severity),
             "direction": words("direction", Direction),
             "reason": words("reason", Reason),
+            "episode_start": pa.array(
+                np.concatenate([_episode_starts(f) for f in findings]), pa.timestamp("ms", "UTC")
+            ),
         }
     )
     return table.rename_columns(
@@ -90,8 +94,19 @@ def as_table(findings: list[Finding]) -> pa.Table:
             "severity",
             "direction",
             "reason",
+            "episode_start",
         ]
     )
+
+
+def _episode_starts(finding: Finding) -> np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]:
+    """The start of each anomalous row's episode; nothing for the other rows."""
+    result = finding.result
+    starts = np.full(len(result), np.datetime64("NaT"), "datetime64[ms]")
+    for episode in episodes(result):
+        rows = np.arange(episode.first, episode.last + 1)
+        starts[rows[result.is_anomaly[rows]]] = episode.start
+    return starts
 
 
 def page(findings: list[Finding], title: str) -> str:

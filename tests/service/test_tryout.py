@@ -80,8 +80,12 @@ def test_written_rows_are_one_for_each_checked_point(
     table = read(out)
     assert table.num_rows == 400
     expected = "series time value expected lower upper score is_anomaly severity direction reason"
+    expected += " episode_start"
     assert " ".join(table.column_names) == expected
     assert table.column("severity").to_pylist().count("critical") == 1
+    anomalous = table.filter(table.column("is_anomaly"))
+    assert anomalous.column("episode_start").null_count == 0
+    assert table.column("episode_start").null_count == 400 - anomalous.num_rows
 
 
 def test_png_is_a_picture_and_html_holds_everything_inside(
