@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from detectors.result import Codes, Flags
+from detectors.result import Change, Codes, Flags
 from detectors.series import Floats
 
 # How a cell is marked for the verdicts, as bits of one code.
@@ -34,8 +34,13 @@ class Bands:
         Scores of a detector that decides membership itself.
     severity : ndarray of int8, optional
         Severity that each point has if it is an anomaly, instead of the common ladder.
+    difference : ndarray of float64, optional
+        What the minimum change is compared with, where a detector that decides membership itself
+        judges something else than the distance between value and `expected`.
     expected_trend : ndarray of float64, optional
         Carried through to the result.
+    changes : tuple, optional
+        The changes of each series, which its anomalies are; the result takes those that are.
     """
 
     expected: Floats
@@ -48,4 +53,6 @@ class Bands:
     member: Flags | None = None
     score: Floats | None = None
     severity: Codes | None = None
+    difference: Floats | None = None
     expected_trend: Floats | None = None
+    changes: tuple[tuple[Change, ...], ...] | None = None

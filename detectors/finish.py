@@ -151,7 +151,8 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
                 (values < lower) & ~(values < wide_lower)
             )
         else:
-            small = bands.member & (np.abs(values - expected) <= floor)
+            difference = values - expected if bands.difference is None else bands.difference
+            small = bands.member & (np.abs(difference) <= floor)
         flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
     return Bounds(expected, lower, upper, flags)
@@ -207,8 +208,10 @@ def _rows(frame: Frame, columns: list[np.ndarray], bands: Bands) -> Iterator[Res
         expected, lower, upper, score, is_anomaly, severity, direction, reason = (
             column[row, cut] for column in columns
         )
+        own_times = times[min(row, len(times) - 1), first:stop]
+        changes = () if bands.changes is None else bands.changes[row]
         yield Result(
-            times[min(row, len(times) - 1), first:stop],
+            own_times,
             frame.given[row, first:stop],
             expected,
             lower,
@@ -219,4 +222,5 @@ def _rows(frame: Frame, columns: list[np.ndarray], bands: Bands) -> Iterator[Res
             direction,
             reason,
             None if trend is None else trend[row, cut],
+            tuple(one for one in changes if one.time in own_times[is_anomaly]),
         )

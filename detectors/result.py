@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,37 @@ class Reason(IntEnum):
     NOT_CONSECUTIVE = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A lasting change of a series' level or slope.
+
+    Attributes
+    ----------
+    time : datetime64[ms]
+        UTC; the first point of the new regime.
+    kind : "level" or "slope"
+    size : float
+        In units of the value; of a slope, units a day.
+    confidence : float
+        From 0 to 1: one less the share of series without any change in which as much is found.
+    earliest, latest : datetime64[ms]
+        The dates between them are 95 % sure to hold the true one.
+    """
+
+    time: np.datetime64
+    kind: Literal["level", "slope"]
+    size: float
+    confidence: float
+    earliest: np.datetime64
+    latest: np.datetime64
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Result:
     """One row for every checked point and every expected step without one, in time order.
 
-    Constant columns may be broadcast (read-only, stride 0); copy before writing.
+    Constant columns may be broadcast (read-only, stride 0), and `values` may be a read-only view of
+    the series' own; copy before writing.
 
     Attributes
     ----------
@@ -67,6 +94,8 @@ class Result:
         beyond its bound, also of one held back by `consecutive`.
     expected_trend : ndarray of float64, shape (n,), or None
         A second centre that follows the trend, where a detector has one.
+    changes : tuple of Change
+        What the anomalies of a detector of changes are, in time order: one for each of them.
     """
 
     times: NDArray[np.datetime64]
@@ -80,6 +109,7 @@ class Result:
     direction: Codes
     reason: Codes
     expected_trend: Floats | None = None
+    changes: tuple[Change, ...] = ()
 
     def __len__(self) -> int:
         return len(self.times)

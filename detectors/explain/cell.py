@@ -12,7 +12,7 @@ from detectors.finish import Decision, OutputRules, decide
 from detectors.series import Floats
 
 _BANDS = ("expected", "lower", "upper")
-_NUMBERS = (*_BANDS, "baseline_size", "centre", "score")
+_NUMBERS = (*_BANDS, "baseline_size", "centre", "score", "difference")
 _FLAGS = ("insufficient", "spreadless", "member")
 
 
@@ -25,7 +25,7 @@ class Cell:
     value : float
         NaN without data.
     expected, lower, upper, baseline_size, insufficient, spreadless, centre, member, score, \
-severity
+difference, severity
         As in `Bands`.
     is_last : bool
         Whether the slot is the last one that the series reports.
@@ -41,6 +41,7 @@ severity
     centre: float | None = None
     member: bool | None = None
     score: float | None = None
+    difference: float | None = None
     severity: int | None = None
     is_last: bool = False
 

@@ -20,6 +20,7 @@ _HOMES = {
     "centre": ("bound", "centre"),
     "member": ("bound", "member"),
     "score": ("bound", "member_score"),
+    "difference": ("bound", "difference"),
     "severity": ("bound", "severity_if"),
     "is_last": ("missing", "is_last"),
 }

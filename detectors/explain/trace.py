@@ -139,6 +139,7 @@ class _Trace:
             fact("centre", centre, "value"),
             Fact("member", cell.fact("member")),
             Fact("member_score", cell.fact("score")),
+            Fact("difference", cell.fact("difference"), "value"),
             Fact("severity_if", cell.fact("severity")),
         )
         return Step("bound", self._bound_words(lower, upper), facts)
@@ -180,7 +181,10 @@ class _Trace:
     def _minimum_change(self) -> Step:
         rules = self.rules
         least = float(rules.least_change(np.array(self._bounds("expected"))))
-        change = abs(self.cell.value - self._bounds("expected"))
+        difference = self.cell.difference
+        if difference is None:
+            difference = self.cell.value - self._bounds("expected")
+        change = abs(difference)
         facts = (
             Fact("min_abs_change", rules.min_abs_change, "value"),
             Fact("min_rel_change", rules.min_rel_change, "share"),
