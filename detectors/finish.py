@@ -94,14 +94,16 @@ def decide(
 
     shape = values.shape
     bounds = _bounds(rules, values, bands)
-    score, is_anomaly = np.empty(shape), np.empty(shape, bool)
-    severity, direction, reason = (np.empty(shape, np.int8) for _ in range(3))
-    verdicts.judge(
-        np.broadcast_to(values, shape),
-        np.broadcast_to(bounds.expected if bands.centre is None else bands.centre, shape),
-        np.broadcast_to(bounds.lower, shape),
-        np.broadcast_to(bounds.upper, shape),
-        np.broadcast_to(bounds.flags, shape),
+    score, is_anomaly = np.empty(shape), np.zeros(shape, bool)
+    severity, direction, reason = (np.zeros(shape, np.int8) for _ in range(3))
+    centre = bounds.expected if bands.centre is None else bands.centre
+    centre, lower, upper = _equally_wide(centre, bounds.lower, bounds.upper)
+    silent = verdicts.judge(
+        np.ascontiguousarray(values),
+        centre,
+        lower,
+        upper,
+        np.ascontiguousarray(bounds.flags),
         np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
         np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
         _kernel_rules(rules, bands),
@@ -111,8 +113,15 @@ def decide(
         direction,
         reason,
     )
-    _mark_no_data(rules, last, is_anomaly, severity, reason)
+    if silent:
+        _mark_no_data(rules, last, is_anomaly, severity, reason)
     return Decision(bounds, score, is_anomaly, severity, direction, reason)
+
+
+def _equally_wide(*bands: Floats) -> list[Floats]:
+    """Bands as they are, one column for all cells, or all of them with a column for each."""
+    width = max(band.shape[-1] for band in bands)
+    return [np.ascontiguousarray(np.broadcast_to(band, (len(band), width))) for band in bands]
 
 
 def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
@@ -185,9 +194,9 @@ def _mark_no_data(
     severity: Codes,
     reason: Codes,
 ) -> None:
-    silent = reason == Reason.NO_DATA
-    if rules.no_data == "ignore" or not silent.any():
+    if rules.no_data == "ignore":
         return
+    silent = reason == Reason.NO_DATA
     if rules.no_data == "anomaly":
         is_anomaly[silent] = True
         severity[silent] = Severity.WARNING

@@ -10,14 +10,16 @@ from detectors.errors import PointError, SeriesError
 from detectors.grid import Grid, infer_grid
 from detectors.instants import Moment, moment_ms
 from detectors.result import Flags
-from detectors.series import Floats, Millis, Series
+from detectors.series import Floats, Millis, Series, adjacent_rows
 from detectors.wall_clock import to_wall
 
-# About 2 MB of values: a frame and its bands stay in the processor's cache.
-_CELLS = 1 << 18
+# 8 MB of values: large enough for the system's large pages and for little work around each frame,
+# small enough that what a detector works with beside its results is nothing beside many series.
+_CELLS = 1 << 20
 # More slots than this, and than this many for each point, are no grid but a mistake in the times.
 _MOST_SLOTS = 2_000_000
 _MOST_SLOTS_PER_POINT = 1_000
+_NO_TIMES = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,16 @@ class _Timeline:
     first: int
     last: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a point in each slot, and no other point."""
+        return isinstance(self.rows, slice) and len(self.slots) == self.last - self.first + 1
+
+    @property
+    def columns(self) -> slice | Millis:
+        """Columns of the points in a frame of this timeline's span."""
+        return slice(None) if self.is_whole else self.slots - self.first
+
 
 @dataclass(frozen=True, slots=True)
 class BaselineRules:
@@ -173,12 +185,16 @@ def _grouped(
     """Positions and timelines by grid and span, and what was wrong with the others."""
     groups: dict[tuple[Grid, int, int], list[tuple[int, _Timeline]]] = {}
     errors: dict[int, SeriesError] = {}
-    known: dict[int | bytes, _Timeline] = {}
+    known: dict[bytes, _Timeline] = {}
+    latest, timeline = _NO_TIMES, None
     for position, one in enumerate(series):
         if not len(one):
             continue
         try:
-            timeline = _known_timeline(one.epoch_ms, request, timezone, known)
+            # Most often a series has the timestamps of the one before it.
+            if timeline is None or not _same(one.epoch_ms, latest):
+                timeline = _known_timeline(one.epoch_ms, request, timezone, known)
+                latest = one.epoch_ms
         except SeriesError as error:
             errors[position] = error
             continue
@@ -187,16 +203,18 @@ def _grouped(
     return list(groups.values()), errors
 
 
+def _same(times: Millis, others: Millis) -> bool:
+    return times is others or np.array_equal(times, others)
+
+
 def _known_timeline(
-    epoch_ms: Millis, request: Request, timezone: str, known: dict[int | bytes, _Timeline]
+    epoch_ms: Millis, request: Request, timezone: str, known: dict[bytes, _Timeline]
 ) -> _Timeline:
     """Place each distinct sequence of timestamps once."""
-    timeline = known.get(id(epoch_ms))
-    if timeline is None:
-        content = epoch_ms.tobytes()
-        timeline = known.get(content) or _timeline(epoch_ms, request, timezone)
-        known[content] = known[id(epoch_ms)] = timeline
-    return timeline
+    content = epoch_ms.tobytes()
+    if content not in known:
+        known[content] = _timeline(epoch_ms, request, timezone)
+    return known[content]
 
 
 def _timeline(epoch_ms: Millis, request: Request, timezone: str) -> _Timeline:
@@ -233,12 +251,13 @@ def _frame(
     wall = to_wall(slot_times, rules.timezone)
     alike = all(timeline is one for timeline in timelines)
     times = np.tile(slot_times, (1 if alike else len(series), 1))
-    given = np.full((len(series), len(slots)), np.nan)
-    for i, (single, timeline) in enumerate(zip(series, timelines, strict=True)):
-        columns = timeline.slots - one.first
-        given[i, columns] = single.values[timeline.rows]
-        if i < len(times):
-            times[i, columns] = single.epoch_ms[timeline.rows]
+    for row, single, timeline in zip(times, series, timelines, strict=False):
+        row[timeline.columns] = single.epoch_ms[timeline.rows]
+    given = adjacent_rows(series) if alike and one.is_whole else None
+    if given is None:
+        given = np.full((len(series), len(slots)), np.nan)
+        for row, single, timeline in zip(given, series, timelines, strict=True):
+            row[timeline.columns] = single.values[timeline.rows]
     reported = _reported(times, request)
     return Frame(
         grid=one.grid,
@@ -255,7 +274,11 @@ def _frame(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _finite(given: Floats) -> Floats:
+    """Put NaN in the place of infinities; their sum is finite where all values are."""
+    if np.isfinite(given.sum()):
+        return given
     infinite = np.isinf(given)
     return np.where(infinite, np.nan, given) if infinite.any() else given
 

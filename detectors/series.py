@@ -1,11 +1,12 @@
 """A series: times and values, checked and in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.errors import SeriesError
@@ -87,6 +88,25 @@ class Series:
         if not len(self):
             return "Series(no points)"
         return f"Series({len(self)} points, {self.times[0]} to {self.times[-1]})"
+
+
+def adjacent_rows(series: Sequence[Series]) -> Floats | None:
+    """Values of equally long series as one read-only matrix, where they lie in memory as its rows.
+
+    Nothing is copied; None where they are not parts of one array, each right behind the one before.
+    """
+    first, size = series[0].values, series[0].values.nbytes
+    start = _address(first)
+    for i, one in enumerate(series[1:], 1):
+        in_place = first.base is not None and one.values.base is first.base
+        if not in_place or len(one) != len(first) or _address(one.values) != start + i * size:
+            return None
+    return as_strided(first, (len(series), len(first)), (size, first.itemsize), writeable=False)
+
+
+def _address(array: Floats) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _epoch_ms(times: ArrayLike) -> Millis:
