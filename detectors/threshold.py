@@ -10,6 +10,9 @@ import numpy as np
 from detectors.bands import Bands
 from detectors.detector import Detector
 from detectors.errors import ParameterError
+from detectors.explain.account import Account, fact
+from detectors.explain.explanation import Fact
+from detectors.explain.words import number
 from detectors.frame import Frame
 from detectors.parameters import finite, parameter
 from detectors.result import Codes
@@ -200,6 +203,30 @@ class Threshold(Detector):
             centre=np.where(both, midpoint, np.where(np.isnan(upper), one + scale, one - scale)),
             severity=self._severity(frame.values[:, frame.judged], *ladders),
         )
+
+    def account(self, frame: Frame, column: int) -> Account:
+        """Tell which bounds hold for the point, and from where they are."""
+        lower, upper = self._ladders(frame.wall[column : column + 1])[:, :, 0]
+        key = self._season_key(int(keys_of(frame.wall[column : column + 1], "hour_of_week")[0]))
+        says = "The bounds are fixed"
+        if self.season is not None:
+            hours = f"hours {key} of the week" if key else "hours without bounds of their own"
+            says += f", those of {hours}"
+        given = []
+        for side, ladder in (("lower", lower), ("upper", upper)):
+            named = zip(_SEVERITIES, ladder.tolist(), strict=True)
+            given += [fact(f"{side}_{name}", bound, "value") for name, bound in named]
+        facts = tuple(one for one in given if one.value is not None)
+        words = [
+            f"{one.name.replace('_', ' for ')} {number(float(one.value or 0))}" for one in facts
+        ]
+        says += f": {', '.join(words)}." if words else ": none for this point."
+        return Account(says, (*facts, Fact("season", key)))
+
+    def _season_key(self, hour: int) -> str | None:
+        """Find the entry of `season` that an hour of the week has its bounds from."""
+        found = (key for key in self.season or {} if hour in _hours("season", key))
+        return next(found, None)
 
     def _ladders(self, wall: Millis) -> Floats:
         """Bounds by side (lower, upper), severity and judged slot; shape (2, 3, m or 1)."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import NormalDist
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from detectors.prophet.design import (
 from detectors.prophet.forecast import Engine
 from detectors.prophet.holidays import holiday_columns
 from detectors.prophet.schedule import Schedule
+
+if TYPE_CHECKING:
+    from detectors.explain.account import Account
 
 MIN_POINTS = 90
 FEWEST_POINTS = 30
@@ -238,9 +241,9 @@ class Prophet(Detector):
         expected, width, size = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
         spreadless = np.zeros(shape, bool)
         factor = NormalDist().inv_cdf((1 + self.interval_width) / 2)
-        values = np.where(self._excluded(frame), np.nan, frame.values)
+        values = np.where(self.excluded(frame), np.nan, frame.values)
         calendar = Calendar(frame.wall, holiday_columns(frame.wall, self.holidays))
-        refits = self._schedule.refits(frame.wall, frame.judged, frame.grid.step_ms)
+        refits = self.schedule.refits(frame.wall, frame.judged, frame.grid.step_ms)
         for before, judged in refits:
             for members, rows in _alike(values[:, before]):
                 design = self._design(calendar, before[rows])
@@ -269,31 +272,45 @@ class Prophet(Detector):
         assert first_ms is not None
         step_ms = step // MILLISECOND
         lead_ms = self.lead_in(Grid("ms", step_ms, 0, self.timezone)) * step_ms
-        begin_ms = self._schedule.begin_ms(first_ms - lead_ms, step_ms, self.timezone)
+        begin_ms = self.schedule.begin_ms(first_ms - lead_ms, step_ms, self.timezone)
         # A point may stand half a step before its slot.
         return (first_ms - begin_ms) * MILLISECOND + step
 
     def cost(self, n: int, period: int) -> float:
         """Return the estimated work for one series, in units of one simple pass over a point."""
         # Measured, for the seven refits of a week; the request's own number is not known here.
-        if self._uses_package:
+        if self.uses_package:
             return 3e8 + 3e4 * n
         return (1.2e4 if self.seasonality_mode == "multiplicative" else 280.0) * n + 2e4
 
     @property
-    def _schedule(self) -> Schedule:
+    def schedule(self) -> Schedule:
+        """When the model is refitted, and on what."""
         return Schedule(self.refit_every, self.history_length)
 
     @property
-    def _uses_package(self) -> bool:
+    def fewest_points(self) -> int:
+        """Points of history that a verdict needs, whatever the seasons."""
+        return self.min_points or MIN_POINTS
+
+    def account(self, frame: Frame, column: int) -> "Account":
+        """Tell of the fit that a point is compared with, and of the parts of its forecast."""
+        from detectors.prophet.account import account_of  # noqa: PLC0415 - for those who ask
+
+        return account_of(self, frame, column)
+
+    @property
+    def uses_package(self) -> bool:
+        """Whether the prophet package makes the forecast."""
         if self.engine == "auto":
             return self.growth == "logistic" or self.mcmc_samples > 0
         return self.engine == "package"
 
     @property
-    def _engine(self) -> Engine:
+    def forecaster(self) -> Engine:
+        """What fits histories and forecasts."""
         # Only here: one costs numba, the other pandas and Stan.
-        if self._uses_package:
+        if self.uses_package:
             from detectors.prophet import package  # noqa: PLC0415
 
             return package.forecast
@@ -308,18 +325,19 @@ class Prophet(Detector):
         expected = np.repeat(history[:, :1], len(judged), axis=1)
         spread = np.zeros_like(expected)
         if not constant.all():
-            forecast = self._engine(design, history[~constant], judged)
+            forecast = self.forecaster(design, history[~constant], judged)
             expected[~constant], spread[~constant] = forecast.expected, forecast.spread
         return expected, spread
 
     def _design(self, calendar: Calendar, rows: Ints) -> Design | None:
         """Return the design of the history rows, or None where they are too few."""
-        if len(rows) < (self.min_points or MIN_POINTS):
+        if len(rows) < self.fewest_points:
             return None
         design = Design.of(self.model, calendar, rows)
         return design if len(rows) >= design.least_points else None
 
-    def _excluded(self, frame: Frame) -> NDArray[np.bool_]:
+    def excluded(self, frame: Frame) -> NDArray[np.bool_]:
+        """Return which slots are kept out of the history, shape (n,)."""
         # Not `frame.usable`: holidays stay in, as columns.
         excluded = np.zeros(frame.slot_times.shape, bool)
         for start, end in self.exclude:

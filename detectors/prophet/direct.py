@@ -4,8 +4,8 @@ import numpy as np
 
 from detectors.prophet.design import Design, Floats, Ints
 from detectors.prophet.forecast import Forecast, Scale, trend_variance
-from detectors.prophet.multiplicative import Columns, maximise_product
-from detectors.prophet.posterior import Basis, combine, maximise
+from detectors.prophet.multiplicative import Columns, Product, maximise_product
+from detectors.prophet.posterior import Basis, Maximum, combine, maximise
 
 
 def forecast(design: Design, values: Floats, future: Ints) -> Forecast:
@@ -18,16 +18,46 @@ def forecast(design: Design, values: Floats, future: Ints) -> Forecast:
 
 
 def _sum(design: Design, scaled: Floats, future: Ints) -> Forecast:
+    found = _maximum(design, scaled)
+    expected = combine(np.hstack([design.trend(future), design.effects(future)]), found.ridge)
+    expected += combine(design.hinges(future), found.delta)
+    return Forecast(expected, _spread(design, found.sigma, found.delta, future))
+
+
+def _maximum(design: Design, scaled: Floats) -> Maximum:
     rows = design.rows
     basis = Basis.of(
         np.hstack([design.trend(rows), design.effects(rows)]),
         np.concatenate([design.trend_scales, design.effect_scales]),
         design.hinges(rows),
     )
-    found = maximise(basis, scaled, design.model.changepoint_prior_scale)
-    expected = combine(np.hstack([design.trend(future), design.effects(future)]), found.ridge)
-    expected += combine(design.hinges(future), found.delta)
-    return Forecast(expected, _spread(design, found.sigma, found.delta, future))
+    return maximise(basis, scaled, design.model.changepoint_prior_scale)
+
+
+def parts(design: Design, values: Floats, future: Ints) -> dict[str, float]:
+    """Return what the forecast of one series, shape (n,), for one row is made of.
+
+    The trend is in the series' units, as is what seasons and holidays add to it; where they
+    multiply it, theirs are shares of it.
+    """
+    scale = Scale.of(design.model, values[None])
+    scaled = scale.down(values[None])
+    width = len(design.trend_scales)
+    multiplies = design.model.seasonality_mode == "multiplicative"
+    if multiplies:
+        at = maximise_product(design, scaled[0])[0]
+    else:
+        found = _maximum(design, scaled)
+        at = Product(found.ridge[0, :width], found.delta[0], found.ridge[0, width:])
+    columns = Columns(design.trend(future), design.hinges(future), design.effects(future))
+    size = float(scale.size.item())
+    terms = columns.effects[0] * at.effects * (1.0 if multiplies else size)
+    made = {"trend": float(scale.floor.item()) + size * float(columns.level(at).item())}
+    first = 0
+    for season in design.seasons:
+        made[season.name] = float(terms[first : first + 2 * season.order].sum())
+        first += 2 * season.order
+    return {**made, "holidays": float(terms[first:].sum())} if design.holidays else made
 
 
 def _product(design: Design, scaled: Floats, future: Ints) -> Forecast:

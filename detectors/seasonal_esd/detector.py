@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from detectors.result import Result
 from detectors.seasonal_esd.chunks import with_spare_day
 from detectors.seasonal_esd.timestamps import prepared
 from detectors.series import Series
+
+if TYPE_CHECKING:
+    from detectors.explain.account import Account
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(weeks=1)
@@ -201,6 +204,18 @@ class SeasonalESD(Detector):
         from detectors.seasonal_esd import bands  # noqa: PLC0415 - numba is slow to import
 
         return bands.bands_of(self, frame)
+
+    def account(self, frame: Frame, column: int) -> "Account":
+        """Tell of season and level at the point, and at which step the test removed it."""
+        if self.compat is not None:
+            return super().account(frame, column)
+        from detectors.seasonal_esd.account import account_of  # noqa: PLC0415 - for those who ask
+
+        return account_of(self, frame, column)
+
+    def accepted(self, series: Series) -> Series:
+        """As it is, or as the R package reads timestamps and values."""
+        return series if self.compat is None else prepared(series)
 
     def try_many(
         self,

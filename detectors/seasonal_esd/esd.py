@@ -36,6 +36,10 @@ class Extremes:
         The same product for what is left; 0 where that has no spread.
     steps : int
         Removals tried; fewer than asked for where the spread vanished.
+    critical : ndarray of float64, shape (m + 1,)
+        What the deviate of each accepted step, and of the one after them, must exceed.
+    centres, scales : ndarray of float64, shape (m + 1,)
+        Median and spread of what is left before these steps.
     """
 
     rows: Rows
@@ -44,6 +48,9 @@ class Extremes:
     centre: float
     reach: float
     steps: int
+    critical: Floats
+    centres: Floats
+    scales: Floats
 
 
 def find_extremes(
@@ -85,6 +92,9 @@ def find_extremes(
         centre=float(centres[accepted]),
         reach=float(critical[accepted] * scales[accepted]),
         steps=made,
+        critical=critical[: accepted + 1],
+        centres=centres[: accepted + 1],
+        scales=scales[: accepted + 1],
     )
 
 

@@ -74,13 +74,38 @@ class Outcome:
     spreadless: Flags
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Tested:
+    """What was tested on the way to an outcome; arrays of shape (n,).
+
+    Attributes
+    ----------
+    outcome : Outcome
+    found : Extremes
+        Its rows are those of the values that count.
+    level : float
+        Median of what was decomposed.
+    seasonal, trend : ndarray of float64
+        Both about the level.
+    residuals : ndarray of float64
+        What season and level leave of the values.
+    """
+
+    outcome: Outcome
+    found: Extremes
+    level: float
+    seasonal: Floats
+    trend: Floats
+    residuals: Floats
+
+
 def run_test(
     values: Floats,
     steps: int,
     criteria: Criteria,
     counts: Flags | None = None,
     filled: Floats | None = None,
-) -> tuple[Outcome, int]:
+) -> Tested:
     """Decompose values, more than two periods of them, and test their residuals.
 
     Parameters
@@ -94,11 +119,6 @@ def run_test(
     filled : ndarray of float64, shape (n,), optional
         What is decomposed instead of values that do not count.
 
-    Returns
-    -------
-    outcome : Outcome
-    made : int
-        Removals made; fewer than `steps` where the spread vanished.
     """
     whole = values if filled is None else filled
     level = float(np.median(whole))
@@ -112,7 +132,7 @@ def run_test(
         steps, criteria.alpha, _TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
     )  # fmt: skip
     member, score = _verdicts(residuals, found, criteria, counts)
-    return Outcome(
+    outcome = Outcome(
         member=member,
         score=score,
         expected=expected,
@@ -121,7 +141,8 @@ def run_test(
         upper=expected + found.half_width,
         centre=expected + found.centre,
         spreadless=np.full(len(values), found.reach == 0),
-    ), found.steps
+    )
+    return Tested(outcome, found, level, seasonal, trend, residuals)
 
 
 def _decomposed(values: Floats, criteria: Criteria) -> tuple[Floats, Floats]:

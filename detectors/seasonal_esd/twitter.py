@@ -135,12 +135,12 @@ def stretch_outcome(values: Floats, criteria: Criteria, share: float) -> Outcome
             f"of {len(values)} values in a row {share:.3g} are not even one anomaly; "
             f"raise max_anomalies or the length of chunks"
         )
-    outcome, made = run_test(values[start:stop], min(steps, n - 1), criteria)
-    if made >= n - 1:
+    tested = run_test(values[start:stop], min(steps, n - 1), criteria)
+    if tested.found.steps >= n - 1:
         raise InsufficientHistoryError(
             f"{steps} anomalies are looked for among {n} values; lower max_anomalies"
         )
-    return merged([(slice(start, stop), outcome)], len(values))
+    return merged([(slice(start, stop), tested.outcome)], len(values))
 
 
 def _numbers(values: ArrayLike) -> Floats:

@@ -34,6 +34,7 @@ from detectors.window.widths import (
 )
 
 if TYPE_CHECKING:
+    from detectors.explain.account import Account
     from detectors.window.statistics import Statistics
 
 _DEFAULT_K = {"z": 3.0, "robust": 3.5, "quantile": 2.0, "pct": 0.0}
@@ -173,15 +174,15 @@ class Window(Detector):
 
     def bands(self, frame: Frame) -> Bands:
         """Turn the statistics of each judged slot's baseline into bands."""
-        found = self._statistics(frame)
-        below, above = self._half_widths(found)
+        found = self.statistics(frame)
+        below, above = self.half_widths(found)
         floor = _NUMERICAL_FLOOR * found.size
         if self.method == "quantile":
             below, above = (
                 np.where(below > floor, below, above),
                 np.where(above > floor, above, below),
             )
-        insufficient = (found.points < self._fewest_points(frame.grid)) | np.isnan(below + above)
+        insufficient = (found.points < self.fewest_points(frame.grid)) | np.isnan(below + above)
         return Bands(
             expected=np.where(insufficient, np.nan, found.centre),
             lower=found.centre - below,
@@ -191,13 +192,14 @@ class Window(Detector):
             spreadless=np.maximum(below, above) <= floor,
         )
 
-    def _statistics(self, frame: Frame) -> "Statistics":
+    def statistics(self, frame: Frame) -> "Statistics":
+        """Describe the baseline of each judged slot."""
         # Only here: numba is slow to import, and a kernel to compile.
         from detectors.window.statistics import Statistics  # noqa: PLC0415
 
-        values, keys = frame.baseline_values, self._keys(frame)
-        window = self._window(frame.grid.step_ms)
-        stepping = self._stepping(frame.grid.step_ms)
+        values, keys = frame.baseline_values, self.keys(frame)
+        window = self.length(frame.grid.step_ms)
+        stepping = self.stepping(frame.grid.step_ms)
         spans = spans_of(frame, window, self.gap, stepping, self.timezone)
         shape = (len(values), len(spans.first))
         found = Statistics(*(np.empty(shape) for _ in Statistics._fields))
@@ -220,18 +222,23 @@ class Window(Detector):
             ranks(*baselines, MODES[self.method], residual_inflations(_LARGEST_TABLED), found)
         return found
 
-    def _half_widths(self, found: "Statistics") -> tuple[Floats, Floats]:
+    def half_widths(self, found: "Statistics") -> tuple[Floats, Floats]:
         """Distances of the bounds below and above the centre; NaN where nothing can be said."""
         if self.method == "pct":
             half = self.p / 100 * np.abs(found.centre)
             return half, half
-        k = _DEFAULT_K[self.method] if self.k is None else self.k
+        k = self.width
         if self.method == "quantile":
             return k * found.below, k * found.above
         half = found.below * (
             self._student(k, found) if self.method == "z" else self._small_sample(k, found)
         )
         return half, half
+
+    @property
+    def width(self) -> float:
+        """`k`, or the method's default."""
+        return _DEFAULT_K[self.method] if self.k is None else self.k
 
     def _student(self, k: float, found: "Statistics") -> Floats:
         factors = student_factors(k, _round_up(found.freedom))[found.freedom.astype(np.int64)]
@@ -249,12 +256,14 @@ class Window(Detector):
     def _pools(self) -> bool:
         return self.spread == "pooled" and self.season != "none"
 
-    def _keys(self, frame: Frame) -> Millis:
+    def keys(self, frame: Frame) -> Millis:
+        """Give the season's key of each slot."""
         if frame.grid.unit == "ms":
             return keys_of(frame.wall, self.season)
         return keys_of(frame.wall // DAY_MS * DAY_MS, self.season)
 
-    def _window(self, step_ms: int) -> Length:
+    def length(self, step_ms: int) -> Length:
+        """Give the window's length for points so far apart."""
         if self.window is not None:
             return self.window
         if self.season in _WEEKLY_SEASONS:
@@ -265,20 +274,28 @@ class Window(Detector):
             return timedelta(days=28)
         return timedelta(hours=24) if step_ms <= _MINUTELY_MS else timedelta(days=7)
 
-    def _stepping(self, step_ms: int) -> Stepping:
+    def stepping(self, step_ms: int) -> Stepping:
+        """Tell where the baseline of a point so far from the next one ends."""
         if self.baseline == "before_range":
             return "range"
         # A slot of a day or more is its own midnight.
         return "point" if step_ms >= DAY_MS or self.step_by == "point" else "day"
 
-    def _fewest_points(self, grid: Grid) -> int:
+    def fewest_points(self, grid: Grid) -> int:
+        """Count the points of history, or of one season key, that a verdict needs."""
         if self.min_points is not None:
             return self.min_points
         if self.season != "none":
             return _FEWEST_PER_KEY
-        window = self._window(grid.step_ms)
+        window = self.length(grid.step_ms)
         slots = window if isinstance(window, int) else grid.count(window // _MILLISECOND)
         return max(1, min(slots, max(_FEWEST_POINTS, slots // 4)))
+
+    def account(self, frame: Frame, column: int) -> "Account":
+        """Tell which points of the window were used, and what centre and spread they have."""
+        from detectors.window.account import account_of  # noqa: PLC0415 - for those who ask
+
+        return account_of(self, frame, column)
 
     def lead_in(self, grid: Grid) -> int:
         """No run reaches back before a range that is judged by one baseline."""
@@ -287,9 +304,9 @@ class Window(Detector):
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """Add up lead-in, window and, with a baseline by day, the day so far."""
         step_ms = step // _MILLISECOND
-        window = self._window(step_ms)
+        window = self.length(step_ms)
         length = total(window, step) if isinstance(window, int) else window
-        by_day = self._stepping(step_ms) == "day"
+        by_day = self.stepping(step_ms) == "day"
         return super().history(start, end, step) + elapsed(length, step) + by_day * _DAY
 
     def cost(self, n: int, period: int) -> float:
