@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service.app import create_app
+from service.detector_tables import filled, page_names
 from service.notifications.schema import events_schema
 from service.settings_page import render
 
@@ -36,6 +37,10 @@ def write_pages(folder: Path) -> None:
     """Write every page."""
     for name, made in PAGES.items():
         (folder / name).write_text(made(), "utf-8")
+    for name in page_names():
+        path = folder / name
+        if path.is_file():
+            path.write_text(filled(name, path.read_text("utf-8")), "utf-8")
 
 
 def stale_pages(folder: Path) -> list[str]:
@@ -44,5 +49,9 @@ def stale_pages(folder: Path) -> list[str]:
     for name, made in PAGES.items():
         path = folder / name
         if not path.is_file() or path.read_text("utf-8") != made():
+            stale.append(name)
+    for name in page_names():
+        path = folder / name
+        if not path.is_file() or path.read_text("utf-8") != filled(name, path.read_text("utf-8")):
             stale.append(name)
     return stale

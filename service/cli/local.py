@@ -112,7 +112,7 @@ def docs(
         bool, typer.Option("--check", help="Change nothing; exit with 2 when a page is stale.")
     ] = False,
 ) -> None:
-    """Make the pages that follow from the code: settings.md and openapi.json."""
+    """Make the pages that follow from the code, and the tables in those on detectors."""
     from service.generated_docs import stale_pages, write_pages  # noqa: PLC0415
 
     if not check:
