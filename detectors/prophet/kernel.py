@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 # A fitted noise below 1e-9 of the history's range is rounding, not noise.
 VARIANCE_FLOOR = 1e-18
 TOLERANCE = 1e-12
+# Variances this near to each other, relatively, are one stationary point.
+ONE_POINT = 1e-6
 # Of a column's squared length; less is a column that repeats the others.
 LEAST_PIVOT = 1e-13
 # Three are usual, tens with many changes of trend; more only where the density has no maximum.
@@ -164,7 +166,7 @@ def subtract_product(columns: Floats, delta: Floats, values: Floats, out: Floats
 
 
 @kernel()
-def maximise(
+def settle(
     ridge_coordinates: Floats,
     hinge_coordinates: Floats,
     outside: float,
@@ -173,23 +175,23 @@ def maximise(
     couple: Floats,
     triangle: Floats,
     tau: float,
+    variance: float,
+    enough: float,
     ridge: Floats,
     delta: Floats,
-) -> float:
-    """Find the noisiest stationary point of one series' posterior; return its variance.
+) -> tuple[float, float]:
+    """Follow the variance to a fixed point, or to `enough`; return it and the log density there.
 
-    Given the variance s the rest is ridge and lasso; given the rest, s is a root of a
-    quadratic. That map is increasing in s, so from above it falls to its largest fixed
-    point: the answer does not depend on where the descent began.
+    Given the variance s the rest is ridge and lasso; given the rest, s is a root of a quadratic.
+    That map is increasing in s: from above it falls to its largest fixed point, from below it
+    rises to its smallest, and delta may begin anywhere.
     """
     size = len(delta)
-    energy = outside + (ridge_coordinates**2).sum() + (hinge_coordinates**2).sum()
-    variance = noise_variance(energy, rows)
-    delta[:] = 0.0
     fixed_gram, fixed_linear = np.zeros((size, size)), np.zeros(size)
     ones = np.ones(len(hinge_coordinates))
     add_normal_equations(triangle, ones, hinge_coordinates, fixed_gram, fixed_linear)
     left = np.empty(len(hinge_coordinates))
+    squares = 0.0
     for _ in range(ROUNDS):
         gram, linear = fixed_gram.copy(), fixed_linear.copy()
         shrinkage = variance / (strengths + variance)
@@ -202,8 +204,51 @@ def maximise(
         updated = noise_variance(squares, rows)
         settled = abs(updated - variance) <= TOLERANCE * variance
         variance = updated
-        if settled:
+        if settled or variance >= enough:
             break
+    density = -squares / (2.0 * variance) - 0.5 * rows * np.log(variance) - 2.0 * variance
+    density -= 0.5 * (strengths * ridge * ridge).sum() + np.abs(delta).sum() / tau
+    return variance, density
+
+
+@kernel()
+def maximise(
+    ridge_coordinates: Floats,
+    hinge_coordinates: Floats,
+    outside: float,
+    rows: int,
+    strengths: Floats,
+    couple: Floats,
+    triangle: Floats,
+    tau: float,
+    ridge: Floats,
+    delta: Floats,
+) -> float:
+    """Find the denser of the noisiest and the quietest stationary point; return its variance.
+
+    A smooth course can be read as noise about few changes of trend or as many changes with little
+    noise. With fewer than two rows for each column only the noisiest is looked for: there the
+    quietest is columns that spell out the noise, and the density has no maximum.
+    """
+    energy = outside + (ridge_coordinates**2).sum() + (hinge_coordinates**2).sum()
+    delta[:] = 0.0
+    variance, density = settle(
+        ridge_coordinates, hinge_coordinates, outside, rows, strengths, couple, triangle, tau,
+        noise_variance(energy, rows), np.inf, ridge, delta,
+    )  # fmt: skip
+    if rows < 2 * (len(ridge_coordinates) + len(hinge_coordinates)):
+        return variance
+    # No fit leaves less than what is outside of all columns.
+    least, one_point = noise_variance(outside, rows), (1.0 - ONE_POINT) * variance
+    quiet_ridge, quiet_delta = ridge.copy(), delta.copy()
+    quiet, its_density = settle(
+        ridge_coordinates, hinge_coordinates, outside, rows, strengths, couple, triangle, tau,
+        least, one_point, quiet_ridge, quiet_delta,
+    )  # fmt: skip
+    if quiet < one_point and its_density > density:
+        ridge[:] = quiet_ridge
+        delta[:] = quiet_delta
+        variance = quiet
     return variance
 
 

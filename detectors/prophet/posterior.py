@@ -1,5 +1,8 @@
 """The maximum of Prophet's posterior, exactly, for many series on one design.
 
+There can be two: little noise about many changes of trend, or much about few. With at least two
+rows for each column the denser one is found, with fewer the noisier one.
+
 Given the noise variance s, growth, offset and effects are a ridge regression and the
 changepoints a lasso. The ridge columns, scaled by their priors, are rotated once so that
 eliminating them is a division: with A = U S V', what they leave of y is s/(S^2 + s) of U'y.

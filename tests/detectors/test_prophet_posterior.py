@@ -91,7 +91,65 @@ def test_no_general_optimiser_finds_a_better_point(n: int, settings_: dict[str, 
     assert near >= best - 1e-2
 
 
-def _searched(design: Design, scaled: Floats, near: Parameters | None) -> Parameters:
+def _slow(seed: int, n: int) -> Floats:
+    """A course that turns slowly, between noise about few changes and many changes without."""
+    rng = np.random.default_rng(seed)
+    y = 40 * np.sin(np.arange(n) / rng.uniform(20, 30)) + rng.normal(0, 2, n)
+    scaled: Floats = (y - y.min()) / (y.max() - y.min())
+    return scaled
+
+
+def test_of_two_maxima_the_denser_one_is_found() -> None:
+    design, scaled = design_of(Model(), days(156)), _slow(2, 156)
+    found = maximum(design, scaled)
+    assert violation(design, scaled, found) < 1e-8
+    noisy, _ = _settled(_basis(design), scaled, 0.05, 1.0)
+    assert noisy > 25 * found.sigma**2, "there are two"
+    near = _searched(design, scaled, found, 2_000)
+    assert density(design, scaled, found) >= density(design, scaled, near) - 1e-8
+    assert density(design, scaled, near) > density(
+        design, scaled, _searched(design, scaled, None, 500)
+    )
+
+
+def _basis(design: Design) -> Basis:
+    rows = design.rows
+    ridge = np.hstack([design.trend(rows), design.effects(rows)])
+    return Basis.of(ridge, scales(design), design.hinges(rows))
+
+
+@pytest.mark.parametrize("n", [156, 400])
+def test_no_start_ends_at_a_denser_point(n: int) -> None:
+    """The descent and the ascent of the variance, against ones from forty places between."""
+    design, tau = design_of(Model(), days(n)), 0.05
+    basis, found_two = _basis(design), 0
+    for seed in range(12):
+        scaled = _slow(seed, n)
+        found = maximise(basis, scaled[None], tau)
+        reached = [_settled(basis, scaled, tau, start) for start in np.geomspace(1e-8, 0.2, 40)]
+        best = max(reached, key=lambda end: end[1])
+        found_two += max(end[0] for end in reached) > 1.01 * min(end[0] for end in reached)
+        assert abs(found.sigma[0] ** 2 - best[0]) <= 1e-9 * best[0]
+    assert found_two
+
+
+def _settled(basis: Basis, scaled: Floats, tau: float, variance: float) -> tuple[float, float]:
+    """Where the map of the variance ends from one start, and the log density there."""
+    from detectors.prophet import kernel
+
+    values = scaled.copy()
+    kernel.reflect(basis.reflectors, basis.factors, values)
+    ridges, spanned = len(basis.strengths), len(basis.factors)
+    return kernel.settle(
+        np.ascontiguousarray(basis.rotation.T @ values[:ridges]), values[ridges:spanned],
+        kernel.dot_from(values, values, spanned), len(values), basis.strengths, basis.couple,
+        basis.triangle, tau, variance, np.inf, np.empty(ridges), np.zeros(basis.couple.shape[1]),
+    )  # fmt: skip
+
+
+def _searched(
+    design: Design, scaled: Floats, near: Parameters | None, most: int = 20_000
+) -> Parameters:
     """L-BFGS-B from zero or a moved maximum; a change of trend is split in two positive parts."""
     width, terms = len(design.trend_scales), len(design.effect_scales)
     size = len(design.changepoints)
@@ -126,7 +184,7 @@ def _searched(design: Design, scaled: Floats, near: Parameters | None) -> Parame
         jac=True,
         bounds=[*free, *positive, (-15.0, 2.0)],
         method="L-BFGS-B",
-        options={"maxiter": 20_000, "maxfun": 100_000, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 50},
+        options={"maxiter": most, "maxfun": 100_000, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 50},
     )
     x = outcome.x
     delta = x[width + terms : width + terms + size] - x[width + terms + size : -1]
@@ -176,10 +234,7 @@ def test_a_series_without_noise_is_followed_exactly() -> None:
 
 def test_the_answer_has_the_same_bits_in_any_batch() -> None:
     design = design_of(Model(), days(400))
-    rows = design.rows
-    basis = Basis.of(
-        np.hstack([design.trend(rows), design.effects(rows)]), scales(design), design.hinges(rows)
-    )
+    basis = _basis(design)
     scaled = np.array([_noise(seed, 400, wander=0.2) for seed in range(37)])
     together = maximise(basis, scaled, 0.05)
     for k in (0, 5, 36):
