@@ -84,6 +84,12 @@ def test_every_picture_is_shown_and_every_shown_picture_is_there() -> None:
     assert [path.name for path in drawn if path.stat().st_size > LARGEST_PICTURE] == []
 
 
+def test_every_picture_is_drawn_by_code() -> None:
+    scripts = "".join(path.read_text("utf-8") for path in DOCS.rglob("*.py"))
+    drawn = {path.stem for path in (FOLDER / "images").iterdir()}
+    assert {name for name in drawn if f'"{name}"' not in scripts} == set()
+
+
 def test_links_within_the_pages_name_headings() -> None:
     for path in FOLDER.glob("*.md"):
         for link in re.findall(r"\]\(([^)]*#[^)]+)\)", path.read_text("utf-8")):
