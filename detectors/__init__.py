@@ -16,12 +16,14 @@ from detectors.result import Direction, Reason, Result, Severity
 from detectors.series import Series
 
 if TYPE_CHECKING:
+    from detectors.auto import Auto
     from detectors.prophet import Prophet
     from detectors.seasonal_esd import SeasonalESD
     from detectors.threshold import Threshold
     from detectors.window import Window
 
 __all__ = [
+    "Auto",
     "DetectorError",
     "Direction",
     "InsufficientHistoryError",

@@ -18,6 +18,7 @@ _HOMES = {
     "window": ("detectors.window", "Window"),
     "prophet": ("detectors.prophet", "Prophet"),
     "seasonal_esd": ("detectors.seasonal_esd", "SeasonalESD"),
+    "auto": ("detectors.auto", "Auto"),
 }
 
 CLASS_MODULES = {class_name: module for module, class_name in _HOMES.values()}

@@ -298,7 +298,7 @@ class Detector(ABC):
         """As `detect_many`, with the error in the place of a series that cannot be judged."""
         request = self._request(start, end, step)
         rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
-        outcomes: list[Result | DetectorError] = [_EMPTY] * len(series)
+        outcomes: list[Result | DetectorError] = [EMPTY] * len(series)
         for positions, frame in frames(series, request, rules):
             if isinstance(frame, SeriesError):
                 outcomes[positions[0]] = frame
@@ -439,4 +439,5 @@ def _empty() -> Result:
     )
 
 
-_EMPTY = _empty()
+EMPTY = _empty()
+"""Of a series without points."""

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.series import Floats
+
+if TYPE_CHECKING:
+    from detectors.auto import Choice
 
 Codes = NDArray[np.int8]
 Flags = NDArray[np.bool_]
@@ -96,6 +99,8 @@ class Result:
         A second centre that follows the trend, where a detector has one.
     changes : tuple of Change
         What the anomalies of a detector of changes are, in time order: one for each of them.
+    chosen : Choice or None
+        The detector that `auto` took for the series, and why.
     """
 
     times: NDArray[np.datetime64]
@@ -110,6 +115,7 @@ class Result:
     reason: Codes
     expected_trend: Floats | None = None
     changes: tuple[Change, ...] = ()
+    chosen: "Choice | None" = None
 
     def __len__(self) -> int:
         return len(self.times)

@@ -9,7 +9,7 @@ from storage.source import SourceSpec
 
 # 1001 rows after 28 days of 1000 is no page (design of the detectors).
 MIN_REL_CHANGE = 0.01
-_SMALL_CHANGE_TYPES = ("window", "prophet")
+_SMALL_CHANGE_TYPES = ("window", "prophet", "auto")
 _DEFAULT_ZONE = "UTC"  # of every detector
 _GOOD_TO_DIRECTION = {"up": "down", "down": "up"}
 

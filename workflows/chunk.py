@@ -61,6 +61,7 @@ CHUNK_SERIES_SCHEMA = pa.schema(
         ("insufficient_history", pa.int32()),
         ("ready_at", pa.int64()),  # when its newest slot can be judged; null: it could be
         ("error", pa.string()),  # why it failed; null: it did not
+        ("chosen", pa.string()),  # what `auto` took and why; null: nothing was to be chosen
     ]
 )
 

@@ -47,6 +47,13 @@ class _Tally:
     ready_at_ms: int | None = None
     first_ready_at_ms: int | None = None
     short_series: int = 0
+    chosen: Counter[str] = field(default_factory=Counter)
+
+    def note_chosen(self, series: pa.Table) -> None:
+        """What was taken for the series; an older image's table does not say."""
+        if "chosen" in series.column_names:
+            counted = pc.value_counts(series.column("chosen").drop_null())
+            self.chosen.update({one["values"]: one["counts"] for one in counted.to_pylist()})
 
     def note_short(self, series: pa.Table) -> None:
         """Series whose newest slot lacks history, and when the first and the last have enough."""
@@ -110,6 +117,7 @@ class Comparison:
             duplicates=self.plan.duplicates,
             short_series=tally.short_series,
             first_ready_at_ms=tally.first_ready_at_ms,
+            chosen=dict(sorted(tally.chosen.items())) or None,
         )
 
     def _chunk(self, chunk: Chunk, changes: BinaryIO) -> None:
@@ -152,6 +160,7 @@ class Comparison:
             self.tally.counts[key] += record.counts[key]
         series = pq.read_table(commit.path(self.context.objects, record.series))
         self.tally.note_short(series)
+        self.tally.note_chosen(series)
         failed = series.filter(pc.is_valid(series.column("error")))
         self.tally.fail(
             self._failures(failed.column("number").to_pylist(), failed.column("error").to_pylist())

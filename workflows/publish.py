@@ -122,6 +122,7 @@ def _finish(context: StepContext, request: RunRequest, commit: Commit) -> Report
         duplicates=published.duplicates,
         short_series=published.short_series,
         first_ready_at_ms=published.first_ready_at_ms,
+        chosen=published.chosen,
     )
     committed = context.attempt(request.run, "report").commit(REPORT, report).read(Report)
     logger.info("run %s: %s, %s", request.run, committed.outcome, dict(committed.counts))

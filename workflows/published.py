@@ -55,6 +55,7 @@ class Published:
     duplicates: int = 0
     short_series: int = field(default=0, metadata=LEFT_OUT)
     first_ready_at_ms: int | None = field(default=None, metadata=LEFT_OUT)
+    chosen: Mapping[str, int] | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)

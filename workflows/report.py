@@ -62,6 +62,8 @@ class Report:
     # Series that could not be judged because they begin too late, and when the first one can be.
     short_series: int = field(default=0, metadata=LEFT_OUT)
     first_ready_at_ms: int | None = field(default=None, metadata=LEFT_OUT)
+    # Series by what the detector `auto` took for them, and why.
+    chosen: Mapping[str, int] | None = field(default=None, metadata=LEFT_OUT)
 
 
 ChangeKind = Literal["new", "changed", "withdrawn"]
@@ -104,11 +106,25 @@ def read_report(objects: Objects, run: str) -> Report | None:
 
 def read_changes(objects: Objects, report: Report) -> Iterator[Change]:
     """The changes of a run, by metric, series and time, one at a time."""
+    for line in _change_lines(objects, report):
+        yield Change(**json.loads(line))
+
+
+def find_change(objects: Objects, report: Report, anomaly: str) -> Change | None:
+    """What a run changed of one anomaly, if it did."""
+    for line in _change_lines(objects, report):
+        if anomaly.encode() in line:
+            change = Change(**json.loads(line))
+            if change.anomaly == anomaly:
+                return change
+    return None
+
+
+def _change_lines(objects: Objects, report: Report) -> Iterator[bytes]:
     if report.changes is None:
         return
     commit = read_commit(objects, f"{run_root(report.run)}/{PUBLISH}")
     if commit is None:
         raise CommitError(f"run {report.run} has a report and no {PUBLISH}")
     with commit.path(objects, report.changes).open("rb") as lines:
-        for line in lines:
-            yield Change(**json.loads(line))
+        yield from lines

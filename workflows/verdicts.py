@@ -94,6 +94,7 @@ class Judge:
                 lacking,
                 pa.array(ready, pa.int64()),
                 pa.array([_error(outcome) for outcome in outcomes], pa.string()),
+                pa.array([_chosen(outcome) for outcome in outcomes], pa.string()),
             ],
             schema=CHUNK_SERIES_SCHEMA,
         )
@@ -106,6 +107,10 @@ class Judge:
             return None
         last_ms = int(outcome.times[newest].astype(np.int64))
         return self.readiness.ready_at(series.epoch_ms, series.values, last_ms)
+
+
+def _chosen(outcome: Outcome) -> str | None:
+    return str(outcome.chosen) if isinstance(outcome, Result) and outcome.chosen else None
 
 
 def _error(outcome: Outcome) -> str | None:

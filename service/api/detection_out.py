@@ -46,6 +46,9 @@ class DetectionOut(BaseModel):
     progress: dict[str, Any] | None
     counts: dict[str, int] | None = Field(description="Series and verdicts, once it is over.")
     causes: dict[str, int] | None = Field(description="Changed and withdrawn, by cause.")
+    chosen: dict[str, int] | None = Field(
+        description="Series by the detector that `auto` took for them, and why."
+    )
     ready_at: str | None = Field(
         description="When the last series that lacks history can be judged."
     )
@@ -162,6 +165,7 @@ def _shown(
         progress=_progress(run),
         counts=report.get("counts"),
         causes=report.get("causes"),
+        chosen=report.get("chosen"),
         ready_at=rfc3339_or_none(report.get("ready_at_ms")),
         failures=list(report.get("failures", ())),
         error=run.error,

@@ -55,6 +55,12 @@ def _facts(facts: ReportFacts) -> Iterator[tuple[str, object]]:
     yield "Outcome", run.state
     yield "Looked at", range_text(request.start_ms, request.end_ms, facts.timezone)
     yield "Metrics", listed([facts.look(metric).name for metric in request.metrics], 10)
+    chosen = None if facts.report is None else facts.report.chosen
+    if chosen:
+        yield (
+            "Chosen",
+            "; ".join(f"{plural(n, 'series', 'series')} by {said}" for said, n in chosen.items()),
+        )
     if request.labels:
         yield "Labels", "; ".join(_condition(*item) for item in sorted(request.labels.items()))
     yield (

@@ -27,6 +27,7 @@ def how_it_judged(detector: Parameters, look: MetricLook) -> str:
         "window": _window,
         "prophet": _prophet,
         "seasonal_esd": _seasonal_esd,
+        "auto": _auto,
     }.get(str(detector.get("type")))
     parts = [tell(detector, look)] if tell else []
     return " ".join([*parts, *_common(detector)])
@@ -37,6 +38,10 @@ def _threshold(given: Parameters, look: MetricLook) -> str:
     if low and high:
         return f"Values from {low} to {high} are normal."
     return f"Values of at least {low} are normal." if low else f"Values up to {high} are normal."
+
+
+def _auto(given: Parameters, look: MetricLook) -> str:
+    return "Each series is judged by the detector that suits its step and its history."
 
 
 def _bound(bound: Any, look: MetricLook) -> str:

@@ -1,6 +1,7 @@
 """``lupus-server try``: from a file to a table, a picture and a file of answers."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,9 +67,12 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
         findings = judge(found, complete, start)
     except DetectorError as error:
         raise TryError(f"--detector: {error}") from error
+    chosen = Counter(str(f.result.chosen) for f in findings if f.result.chosen)
     if as_json:
-        console.print_json(json.dumps(_as_json(findings, parameters, columns.said)))
+        console.print_json(json.dumps(_as_json(findings, parameters, columns.said, chosen)))
     else:
+        for said, count in sorted(chosen.items()):
+            console.print(f"[dim]chosen:[/] {said} [dim]({count} series)[/]")
         _show(findings, console, bool(step < DAY))
     if options.out:
         write(findings, options.out, f"{options.path}: {parameters['type']}")
@@ -123,7 +127,10 @@ def _duration(text: str) -> np.timedelta64:
 
 
 def _as_json(
-    findings: list[Finding], parameters: Mapping[str, Any], said: Sequence[str]
+    findings: list[Finding],
+    parameters: Mapping[str, Any],
+    said: Sequence[str],
+    chosen: Mapping[str, int],
 ) -> dict[str, Any]:
     def clean(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
@@ -148,6 +155,7 @@ def _as_json(
     return {
         "said": list(said),
         "detector": dict(parameters),
+        "chosen": dict(chosen),
         "series": len(findings),
         "anomalies": rows,
     }

@@ -56,7 +56,8 @@ def test_every_guess_is_said_and_the_planted_drop_is_the_worst(metrics_csv: Path
     assert "guessed: time is 'dt' (date32)" in text
     assert "guessed: value is 'ndcg'" in text
     assert "guessed: series by 'region'" in text
-    assert "prophet" in text
+    assert "detector: auto, which takes for each series" in text
+    assert "chosen: prophet: 90 daily points or more" in text
     first_row = text[text.index("when (UTC)") :].splitlines()[1]
     assert re.match(r'2026-07-15\s+1\s+ndcg\{region="jp"\}.*↓ critical', first_row)
 
@@ -64,6 +65,7 @@ def test_every_guess_is_said_and_the_planted_drop_is_the_worst(metrics_csv: Path
 def test_json_has_the_same_anomaly(metrics_csv: Path) -> None:
     answer = json.loads(_run(TryOptions(str(metrics_csv), detector="window"), as_json=True))
     assert answer["detector"] == {"type": "window"}
+    assert answer["chosen"] == {}
     severe = [a for a in answer["anomalies"] if a["severity"] == "critical"]
     assert [(a["series"], a["time"][:10], a["direction"]) for a in severe] == [
         ('ndcg{region="jp"}', "2026-07-15", "down")
@@ -271,9 +273,9 @@ def test_many_points_are_not_forecast_unless_asked() -> None:
     days = np.arange(400) * 86_400_000
     found = [NamedSeries("v", "v", {}, Series(days, np.ones(400)))] * 501
     chosen, why = choose_detector(found)
-    assert chosen == {"type": "window"}
+    assert chosen == {"type": "window", "season": "day_of_week"}
     assert "200,400 points" in why
-    assert choose_detector(found[:500])[0] == {"type": "prophet"}
+    assert choose_detector(found[:500])[0] == {"type": "auto"}
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [(None, 0), ("major", 1), ("critical", 1)])

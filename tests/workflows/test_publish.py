@@ -342,6 +342,18 @@ def test_what_lacks_history_says_when_it_can_be_judged(house: House) -> None:
     assert (report.short_series, report.first_ready_at_ms) == (1, report.ready_at_ms)
 
 
+def test_what_auto_took_is_counted_and_told(chunky: House) -> None:
+    young = {(B, START + day * DAY): 1.0 for day in range(30, 40)}
+    chunky.put(flat(A, 40) | young)
+    report = chunky.run(40, start_ms=START + 38 * DAY, detector={"type": "auto"})
+    assert report.chosen == {
+        "window (season day_of_week): 21 daily points or more: each is compared with the same "
+        "weekday": 1,
+        "window: fewer than 21 daily points: no weekday is known": 1,
+    }
+    assert chunky.run(40, detector=WINDOW).chosen is None
+
+
 def test_of_series_that_lack_history_the_first_and_the_last_are_told(chunky: House) -> None:
     late = key("ndcg", region="kr")
     young = {(B, START + day * DAY): 1.0 for day in range(35, 40)}
