@@ -155,7 +155,20 @@ def _draw(axes: Any, case: Case, result: Result) -> None:
             result.times[rows_told], np.full(rows_told.sum(), low + 0.06 * (high - low)), "^",
             markerfacecolor=face, markeredgecolor=FLAG, markersize=5, zorder=4,
         )  # fmt: skip
+    _changes(axes, result, shown)
     _quiet_axes(axes, shown, times[-1])
+
+
+def _changes(axes: Any, result: Result, shown: Any) -> None:
+    """Draw the fitted path and each change's date with the dates that it may have had."""
+    if not result.changes:
+        return
+    inside = result.times >= shown
+    if result.expected_trend is not None:
+        axes.plot(result.times[inside], result.expected_trend[inside], color=FLAG, linewidth=0.9)
+    for change in result.changes:
+        axes.axvspan(change.earliest, change.latest, color=FLAG, alpha=0.18, linewidth=0)
+        axes.axvline(change.time, color=FLAG, linewidth=0.9, linestyle=":")
 
 
 def _grades(axes: Any, result: Result) -> None:
@@ -202,10 +215,11 @@ def _counts(case: Case, result: Result) -> str:
     inside = result.times >= case.times[case.shown]
     flags = result.times[result.is_anomaly & inside]
     planted = case.times[case.planted]
-    found = sum(np.isin(case.times[list(event)], flags).any() for event in case.events)
+    asked = [event for event in case.events if np.isin(case.times[list(event)], result.times).any()]
+    found = sum(np.isin(case.times[list(event)], flags).any() for event in asked)
     false = int((~np.isin(flags, planted)).sum())
     said = f"{false} false alarm{'s' * (false != 1)}"
-    return f"{found} of {len(case.events)} found, {said}" if case.events else said
+    return f"{found} of {len(asked)} found, {said}" if asked else said
 
 
 def _key() -> list[Any]:
