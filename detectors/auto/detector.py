@@ -1,14 +1,13 @@
 """The detector that leaves the choice to the series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from detectors.auto.choice import CHOICES, MEMORY_DAYS, Choice, choice_for, choices_at
+from detectors.auto.choice import MEMORY_DAYS, Choice, choice_for, choices_at
 from detectors.bands import Bands
 from detectors.catalog import detector_class
 from detectors.detector import EMPTY, MILLISECOND, Detector
@@ -19,7 +18,7 @@ from detectors.instants import Instant
 from detectors.parameters import parameters_of
 from detectors.result import Result
 from detectors.series import Floats, Millis, Series
-from detectors.wall_clock import DAY_MS
+from detectors.wall_clock import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from detectors.explain.account import Account
@@ -53,7 +52,8 @@ class Auto(Detector):
 
     def check(self) -> None:
         """Refuse what one of the detectors would refuse."""
-        _ = self._detectors
+        for step_ms in (DAY_MS, HOUR_MS):
+            self._possible(step_ms)
 
     def bands(self, frame: Frame) -> Bands:
         """Give those of the detector chosen for the frame's first series."""
@@ -100,18 +100,15 @@ class Auto(Detector):
 
     def chosen(self, choice: Choice) -> Detector:
         """Give the detector of a choice, with this one's parameters."""
-        return self._detectors[str(choice)]
-
-    @cached_property
-    def _detectors(self) -> Mapping[str, Detector]:
+        parameters = dict(choice.parameters)
+        kind = detector_class(parameters.pop("type"))
         common = {item.name: getattr(self, item.name) for item in parameters_of(Detector)}
-        made = {}
-        for choice in CHOICES:
-            kind = detector_class(choice.parameters["type"])
-            own = {**common, **choice.parameters}
-            del own["type"]
-            made[str(choice)] = kind(**own)
-        return made
+        if self.min_points is None:
+            del common["min_points"]
+        return kind(**{**parameters, **common})
+
+    def _possible(self, step_ms: int) -> list[Detector]:
+        return [self.chosen(choice) for _, choice in choices_at(step_ms)]
 
     def _suited(self, frame: Frame) -> Detector:
         values = frame.values[0]
@@ -119,16 +116,16 @@ class Auto(Detector):
 
     def lead_in(self, grid: Grid) -> int:
         """Take the longest of all that can be chosen."""
-        return max(one.lead_in(grid) for one in self._detectors.values())
+        return max(one.lead_in(grid) for one in self._possible(grid.step_ms))
 
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """Take the longest of all that can be chosen at this step, and what the choice looks at."""
-        possible = choices_at(step // MILLISECOND)
-        return max(_MEMORY, *(self.chosen(one).history(start, end, step) for one in possible))
+        possible = self._possible(step // MILLISECOND)
+        return max(_MEMORY, *(one.history(start, end, step) for one in possible))
 
     def cost(self, n: int, period: int) -> float:
         """Take the dearest of all that can be chosen."""
-        return max(one.cost(n, period) for one in self._detectors.values())
+        return max(one.cost(n, period) for one in self._possible(DAY_MS))
 
 
 def _choice(times: Millis, values: Floats, step_ms: int, request: Request) -> Choice:

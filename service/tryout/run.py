@@ -61,8 +61,10 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
             f"{step_words(step)}, {period}"
         )
         console.print(f"[dim]detector:[/] [bold]{parameters['type']}[/], {why}")
-    source = SourceSpec(options.path, options.timezone)
-    complete = detector_with_defaults(parameters, (), (), source)  # as a request would have it
+    steps_ms = dict.fromkeys(columns.values, int(step.astype("timedelta64[ms]").astype(int)))
+    source = SourceSpec(options.path, options.timezone, steps_ms=steps_ms)
+    # As a request would have it.
+    complete = detector_with_defaults(parameters, (), columns.values, source)
     try:
         findings = judge(found, complete, start)
     except DetectorError as error:

@@ -1,5 +1,6 @@
 """What `auto` takes for a series, and that it says so and changes nothing else."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors import Auto, ParameterError, Prophet, Result, SeriesError, Window
+from detectors import Auto, ParameterError, Prophet, Result, SeriesError, Window, detector_from_dict
 from detectors.auto import choice_for
-from detectors.auto.choice import CHOICES, choices_at
+from detectors.auto.choice import choices_at
 from detectors.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.detectors.cases import DAY, HOUR, daily, hourly, noise, planted, same, series
+
+FORECAST = {"type": "prophet", "min_points": 60, "interval_width": 0.9995}
 
 
 def taken(points: int, step_ms: int = DAY_MS) -> dict[str, Any]:
@@ -25,14 +28,14 @@ def taken(points: int, step_ms: int = DAY_MS) -> dict[str, Any]:
         (DAY_MS, 0, {"type": "window"}),
         (DAY_MS, 20, {"type": "window"}),
         (DAY_MS, 21, {"type": "window", "season": "day_of_week"}),
-        (DAY_MS, 89, {"type": "window", "season": "day_of_week"}),
-        (DAY_MS, 90, {"type": "prophet"}),
-        (23 * HOUR_MS, 90, {"type": "prophet"}),
-        (HOUR_MS, 71, {"type": "window"}),
-        (HOUR_MS, 72, {"type": "window", "season": "hour_of_day", "window": "28d"}),
-        (HOUR_MS, 503, {"type": "window", "season": "hour_of_day", "window": "28d"}),
-        (HOUR_MS, 504, {"type": "window", "season": "hour_of_week"}),
-        (MINUTE_MS, 3 * 1440, {"type": "window", "season": "hour_of_day", "window": "28d"}),
+        (DAY_MS, 59, {"type": "window", "season": "day_of_week"}),
+        (DAY_MS, 60, FORECAST),
+        (23 * HOUR_MS, 60, FORECAST),
+        (HOUR_MS, 71, {"type": "window", "k": 4.0}),
+        (HOUR_MS, 72, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 4.0}),
+        (HOUR_MS, 503, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 4.0}),
+        (HOUR_MS, 504, {"type": "window", "season": "hour_of_week", "k": 4.0}),
+        (MINUTE_MS, 4320, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 5.0}),
     ],
 )
 def test_step_and_points_before_the_range_decide(
@@ -45,30 +48,26 @@ def test_step_and_points_before_the_range_decide(
 def test_as_a_history_grows_each_choice_comes_once(step_ms: int) -> None:
     seen = [choice_for(step_ms, points) for points in range(0, 40_000, 7)]
     changes = [seen[0], *(b for a, b in pairwise(seen) if a != b)]
-    assert [str(one) for one in changes] == [str(one) for one in choices_at(step_ms)]
+    assert [str(one) for one in changes] == [str(one) for _, one in choices_at(step_ms)]
 
 
 def test_a_result_says_what_was_taken_and_is_that_detectors() -> None:
     times = daily()
     one = series(times, planted())
-    for first, detector in ((60, Window(season="day_of_week")), (120, Prophet())):
+    forecast = Prophet(min_points=60, interval_width=0.9995)
+    for first, detector in ((50, Window(season="day_of_week")), (120, forecast)):
         start = int(times[first])
         result = Auto(direction="up").detect(one, start)
         assert result.chosen is not None
         assert result.chosen.parameters["type"] == detector.type
-        assert same(
-            result, type(detector)(**{**own(detector), "direction": "up"}).detect(one, start)
-        )
+        assert same(result, replace(detector, direction="up").detect(one, start))
     assert Window().detect(one).chosen is None
-
-
-def own(detector: Any) -> dict[str, Any]:
-    return {"season": detector.season} if isinstance(detector, Window) else {}
 
 
 def test_more_history_than_is_looked_at_changes_no_choice() -> None:
     times = daily(400)
-    gappy = np.delete(np.arange(400), np.arange(310, 400, 3))
+    days = np.arange(400)
+    gappy = days[(days < 300) | (days % 7 > 2)]
     long = series(times[gappy], noise(len(gappy)))
     short = series(times[gappy][gappy > 280], noise(int((gappy > 280).sum())))
     results = [Auto().detect(one, int(times[390])) for one in (long, short)]
@@ -90,9 +89,9 @@ def test_each_series_of_many_gets_its_own() -> None:
         str(one.chosen).split(":")[0] for one in (first, young, hours) if isinstance(one, Result)
     ]
     assert names == [
-        "window (season day_of_week)",
+        "prophet (min_points 60, interval_width 0.9995)",
         "window",
-        "window (season hour_of_day, window 28d)",
+        "window (season hour_of_day, window 28d, k 4.0)",
     ]
     assert isinstance(none, Result)
     assert none.chosen is None
@@ -110,5 +109,7 @@ def test_history_covers_all_that_can_be_chosen() -> None:
 
 
 def test_the_choice_is_a_plain_sentence() -> None:
-    for choice in CHOICES:
-        assert ": " in str(choice)
+    for step_ms in (MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS):
+        for _, choice in choices_at(step_ms):
+            assert ": " in str(choice)
+            assert detector_from_dict(dict(choice.parameters)).type == choice.parameters["type"]

@@ -186,6 +186,11 @@ def test_learned_steps_decide_and_declared_ones_win(database: Database) -> None:
         ({"type": "window", "min_abs_change": 3.0}, {"direction": "down"}),
         ({"type": "window", "min_rel_change": 0.0, "direction": "both"}, {}),
         ({"type": "seasonal_esd"}, {"direction": "down"}),
+        ({"type": "auto"}, {"min_rel_change": 0.01, "direction": "down"}),
+        (
+            {"type": "prophet"},
+            {"min_rel_change": 0.01, "direction": "down", "interval_width": 0.9995},
+        ),
         ({"type": "threshold", "upper": 1.0}, {}),
     ],
 )

@@ -57,7 +57,7 @@ def test_every_guess_is_said_and_the_planted_drop_is_the_worst(metrics_csv: Path
     assert "guessed: value is 'ndcg'" in text
     assert "guessed: series by 'region'" in text
     assert "detector: auto, which takes for each series" in text
-    assert "chosen: prophet: 90 daily points or more" in text
+    assert "chosen: prophet (min_points 60, interval_width 0.9995): 60 daily points or more" in text
     first_row = text[text.index("when (UTC)") :].splitlines()[1]
     assert re.match(r'2026-07-15\s+1\s+ndcg\{region="jp"\}.*↓ critical', first_row)
 
