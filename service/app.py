@@ -16,6 +16,7 @@ from service.api import (
     deliveries,
     detections,
     detectors,
+    explanations,
     ingests,
     points,
     probes,
@@ -51,6 +52,7 @@ _log = structlog.get_logger("service.app")
 _PROBES = ("/livez", "/readyz", "/metrics")
 _RESOURCES = (
     detections,
+    explanations,
     reports,
     anomalies,
     sources,

@@ -48,7 +48,7 @@ def read_series_outcomes(
         return SeriesOutcomes((), None)
     keys = PlannedKeys(objects, *found)
     end = min(offset + limit, len(keys))
-    used = _used_chunks(objects, run)
+    used = used_chunks(objects, run)
     series = keys.series(range(offset, end))
     rows: dict[int, dict[str, Any]] = {}
     for chunk in sorted({item.chunk for item in series}):
@@ -58,7 +58,7 @@ def read_series_outcomes(
     return SeriesOutcomes(items, end if end < len(keys) else None)
 
 
-def _used_chunks(objects: Objects, run: str) -> frozenset[int] | None:
+def used_chunks(objects: Objects, run: str) -> frozenset[int] | None:
     """What publish used; None while it has not committed."""
     commit = read_commit(objects, f"{run_root(run)}/{PUBLISH}")
     if commit is None or is_cancelled(commit):

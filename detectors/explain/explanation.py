@@ -43,6 +43,13 @@ class Fact:
     value: Scalar
     unit: str = ""
 
+    @property
+    def written(self) -> Scalar:
+        """The value as JSON: infinite numbers as "inf" and "-inf"."""
+        if isinstance(self.value, float) and math.isinf(self.value):
+            return "inf" if self.value > 0 else "-inf"
+        return self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -83,7 +90,7 @@ class Explanation:
         raise KeyError(kind)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as JSON: infinite numbers as "inf" and "-inf"."""
+        """Write as JSON."""
         return {
             "detector": dict(self.detector),
             "time_ms": self.time_ms,
@@ -92,7 +99,7 @@ class Explanation:
                     "kind": step.kind,
                     "says": step.says,
                     "facts": [
-                        {"name": one.name, "value": _written(one.value), "unit": one.unit}
+                        {"name": one.name, "value": one.written, "unit": one.unit}
                         for one in step.facts
                     ],
                 }
@@ -117,12 +124,6 @@ class Explanation:
                 for step in content["steps"]
             ),
         )
-
-
-def _written(value: Scalar) -> Scalar:
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return value
 
 
 def _read(value: Any) -> Scalar:

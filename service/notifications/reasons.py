@@ -19,6 +19,9 @@ Reason = Literal[
     "channel_deleted",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
+SILENT: tuple[Reason, ...] = ("not_asked_for", "channel_does_not_take_it", "channel_deleted")
+"""Why a channel is told nothing at all of an event."""
+
 _ONE = {"anomaly": "anomaly", "withdrawn": "withdrawal"}
 _MANY = {"anomaly": "anomalies", "withdrawn": "withdrawals"}
 _WORDS: Mapping[Reason, str] = {
@@ -37,10 +40,15 @@ _WORDS: Mapping[Reason, str] = {
 
 def held_text(event: str, why: Reason, count: int, rules: NotifyRules) -> str:
     """``2 anomalies: less severe than major, ...``; of a message as a whole only the reason."""
-    words = _WORDS[why].format(min_severity=rules.min_severity, event=event)
+    words = why_text(event, why, rules)
     if event not in _ONE:
         return words
     return f"{plural(count, _ONE[event], _MANY[event])}: {words}"
+
+
+def why_text(event: str, why: Reason, rules: NotifyRules) -> str:
+    """The reason alone: ``less severe than major, the least that ...``."""
+    return _WORDS[why].format(min_severity=rules.min_severity, event=event)
 
 
 def sent_text(event: str, count: int, over: int) -> str:

@@ -32,6 +32,8 @@ ROWS = (
     Row("GET", "/v1/detections/{detection}/series", "read"),
     Row("GET", "/v1/detections/{detection}/failures", "read"),
     Row("GET", "/v1/detections/{detection}/report", "read"),
+    # A run that waits has nothing to explain: whoever is granted hears that.
+    Row("GET", "/v1/detections/{detection}/explain?series=a&time=2026-10-08", "read", fine=409),
     Row("POST", "/v1/detections/{detection}/rerun", "detect", fine=202),
     Row("POST", "/v1/detections/{detection}/cancel", "detect", fine=202),
     Row("GET", "/v1/anomalies", "read", "any"),
