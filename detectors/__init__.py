@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from detectors.catalog import CLASS_MODULES, detector_from_dict
 from detectors.errors import DetectorError, InsufficientHistoryError, ParameterError, SeriesError
-from detectors.result import Direction, Reason, Result, Severity
+from detectors.result import Change, Direction, Reason, Result, Severity
 from detectors.series import Series
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from detectors.prophet import Prophet
     from detectors.seasonal_esd import SeasonalESD
     from detectors.threshold import Threshold
+    from detectors.trend_change import TrendChange
     from detectors.window import Window
 
 __all__ = [
     "Auto",
+    "Change",
     "DetectorError",
     "Direction",
     "InsufficientHistoryError",
@@ -36,6 +38,7 @@ __all__ = [
     "SeriesError",
     "Severity",
     "Threshold",
+    "TrendChange",
     "Window",
     "detector_from_dict",
 ]

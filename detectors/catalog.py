@@ -18,6 +18,7 @@ _HOMES = {
     "window": ("detectors.window", "Window"),
     "prophet": ("detectors.prophet", "Prophet"),
     "seasonal_esd": ("detectors.seasonal_esd", "SeasonalESD"),
+    "trend_change": ("detectors.trend_change", "TrendChange"),
     "auto": ("detectors.auto", "Auto"),
 }
 

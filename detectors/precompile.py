@@ -23,6 +23,7 @@ _PARAMETERS = (
     {"type": "window", "method": "robust", "season": "day_of_week"},
     {"type": "prophet", "min_points": 30},
     {"type": "seasonal_esd", "period": 7},
+    {"type": "trend_change"},
 )
 
 

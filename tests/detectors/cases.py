@@ -20,7 +20,10 @@ LEVEL = 100.0
 
 def detector_of(type_: str, level: float = LEVEL, **parameters: Any) -> Detector:
     """A detector of a type that suits the series below."""
-    suited: dict[str, Any] = {"threshold": {"lower": level - 8, "upper": level + 8}}.get(type_, {})
+    suited: dict[str, Any] = {
+        "threshold": {"lower": level - 8, "upper": level + 8},
+        "trend_change": {"min_segment": 3},
+    }.get(type_, {})
     return detector_from_dict({"type": type_, **suited, **parameters})
 
 
@@ -49,6 +52,15 @@ def planted(n: int = 150, at: int = -3, size: float = 30.0, seed: int = 0) -> Fl
     """Noise with one spike."""
     values = noise(n, seed)
     values[at] += size
+    return values
+
+
+def unusual(type_: str, n: int = 150, at: int = -3, size: float = 30.0, seed: int = 0) -> Floats:
+    """Noise with what a type of detector looks for at one point: a spike, or a lasting change."""
+    if type_ != "trend_change":
+        return planted(n, at, size, seed)
+    values = noise(n, seed)
+    values[at:] += size
     return values
 
 

@@ -10,7 +10,9 @@ from detectors.schema import json_schemas
 
 
 def test_these_types_are_registered() -> None:
-    assert detector_types() == ("threshold", "window", "prophet", "seasonal_esd", "auto")
+    assert detector_types() == (
+        "threshold", "window", "prophet", "seasonal_esd", "trend_change", "auto"
+    )  # fmt: skip
     assert tuple(json_schemas()) == detector_types()
 
 

@@ -31,9 +31,9 @@ from tests.detectors.cases import (
     hourly,
     local_midnights,
     noise,
-    planted,
     same,
     series,
+    unusual,
 )
 
 pytestmark = pytest.mark.parametrize("type_", detector_types())
@@ -48,9 +48,9 @@ def judge(type_: str, one: Series, *range_: Any, **parameters: Any) -> Result:
     return detector_of(type_, **parameters).detect(one, *range_)
 
 
-def test_a_planted_spike_is_the_only_anomaly(type_: str) -> None:
+def test_what_is_planted_is_the_only_anomaly(type_: str) -> None:
     times = daily()
-    result = judge(type_, series(times, planted()), int(times[-10]))
+    result = judge(type_, series(times, unusual(type_)), int(times[-10]))
     assert result.times[result.is_anomaly].astype(np.int64).tolist() == [times[-3]]
     row = int(np.flatnonzero(result.is_anomaly)[0])
     assert result.score[row] > 1
@@ -61,7 +61,7 @@ def test_a_planted_spike_is_the_only_anomaly(type_: str) -> None:
 
 def test_all_columns_have_one_row_per_checked_point(type_: str) -> None:
     times = daily()
-    result = judge(type_, series(times, planted()), int(times[-10]), int(times[-2]))
+    result = judge(type_, series(times, unusual(type_)), int(times[-10]), int(times[-2]))
     assert result.times.astype(np.int64).tolist() == times[-10:-2].tolist()
     for column in ("values", "expected", "lower", "upper", "score"):
         assert getattr(result, column).shape == (8,)
@@ -86,7 +86,7 @@ def test_one_point_is_no_anomaly(type_: str) -> None:
 
 
 def test_a_range_without_points_has_no_rows(type_: str) -> None:
-    one, first, last = series(daily(), planted()), int(daily()[0]), int(daily()[-1])
+    one, first, last = series(daily(), unusual(type_)), int(daily()[0]), int(daily()[-1])
     assert len(judge(type_, one, last + 1)) == 0
     assert len(judge(type_, one, None, first)) == 0
     assert len(judge(type_, one, last, last)) == 0
@@ -95,13 +95,13 @@ def test_a_range_without_points_has_no_rows(type_: str) -> None:
 
 def test_a_range_after_the_last_point_has_rows_without_data(type_: str) -> None:
     last = int(daily()[-1])
-    result = judge(type_, series(daily(), planted()), last + 86_400_000, last + 3 * 86_400_000)
+    result = judge(type_, series(daily(), unusual(type_)), last + 86_400_000, last + 3 * 86_400_000)
     assert result.reason.tolist() == [Reason.NO_DATA] * 2
 
 
 def test_times_on_no_grid_are_an_error_of_their_series_only(type_: str) -> None:
     wild = series([0, 1, 2, 10**12], [LEVEL] * 4)
-    good, bad = detector_of(type_).try_many([series(daily(), planted()), wild])
+    good, bad = detector_of(type_).try_many([series(daily(), unusual(type_)), wild])
     assert isinstance(good, Result)
     assert isinstance(bad, SeriesError)
     with pytest.raises(SeriesError, match="too irregular"):
@@ -110,7 +110,7 @@ def test_times_on_no_grid_are_an_error_of_their_series_only(type_: str) -> None:
 
 
 def test_nan_and_infinity_are_no_data_whatever_stands_around_them(type_: str) -> None:
-    values = planted()
+    values = unusual(type_)
     values[[-7, -5, -4]] = np.nan, np.inf, -np.inf
     result = judge(type_, series(daily(), values), int(daily()[-10]))
     silent = result.reason == Reason.NO_DATA
@@ -142,7 +142,7 @@ def test_a_step_after_a_constant_is_at_most_a_warning(type_: str) -> None:
 
 def test_missing_days_are_rows_without_data(type_: str) -> None:
     keep = np.delete(np.arange(150), [-8, -7, -5])
-    result = judge(type_, series(daily()[keep], planted()[keep]), int(daily()[-10]))
+    result = judge(type_, series(daily()[keep], unusual(type_)[keep]), int(daily()[-10]))
     assert result.times.astype(np.int64).tolist() == daily()[-10:].tolist()
     assert np.flatnonzero(result.reason == Reason.NO_DATA).tolist() == [2, 3, 5]
     assert np.isnan(result.values[[2, 3, 5]]).all()
@@ -166,8 +166,8 @@ def test_steps_up_to_the_end_of_the_range_are_expected(type_: str) -> None:
 @pytest.mark.parametrize("offset", [1e9, -1e9])
 def test_a_large_offset_changes_no_verdict(type_: str, offset: float) -> None:
     start = int(daily()[-10])
-    near = detector_of(type_).detect(series(daily(), planted()), start)
-    values = planted() + offset
+    near = detector_of(type_).detect(series(daily(), unusual(type_)), start)
+    values = unusual(type_) + offset
     far = detector_of(type_, level=LEVEL + offset).detect(series(daily(), values), start)
     assert far.is_anomaly.tolist() == near.is_anomaly.tolist()
     assert far.severity.tolist() == near.severity.tolist()
@@ -181,7 +181,7 @@ def test_local_midnights_are_one_day_apart_across_a_change_of_clocks(
 ) -> None:
     times = local_midnights(first, 150, zone)
     assert len(set(np.diff(times).tolist())) == 2, "the series crosses a change of the clocks"
-    result = judge(type_, series(times, planted()), timezone=zone)
+    result = judge(type_, series(times, unusual(type_)), timezone=zone)
     assert result.times.astype(np.int64).tolist() == times.tolist()
     assert not (result.reason == Reason.NO_DATA).any()
     assert np.flatnonzero(result.is_anomaly).tolist() == [147]
@@ -193,7 +193,7 @@ def test_hours_have_no_gap_and_no_double_across_a_change_of_clocks(
     type_: str, zone: str, first: str
 ) -> None:
     times = hourly(30 * 24, int(np.datetime64(first, "ms").astype(np.int64)))
-    values = planted(len(times)) + 3 * np.sin(np.arange(len(times)) * np.pi / 12)
+    values = unusual(type_, len(times)) + 3 * np.sin(np.arange(len(times)) * np.pi / 12)
     start = int(times[-24 * 7])
     result = judge(type_, series(times, values), start, timezone=zone)
     assert result.times.astype(np.int64).tolist() == times[-24 * 7 :].tolist()
@@ -204,13 +204,13 @@ def test_hours_have_no_gap_and_no_double_across_a_change_of_clocks(
 def test_a_leap_day_is_a_day(type_: str) -> None:
     times = daily(150, int(np.datetime64("2023-10-05", "ms").astype(np.int64)))
     assert np.datetime64("2024-02-29") in times.astype("datetime64[ms]").astype("datetime64[D]")
-    result = judge(type_, series(times, planted()), int(times[-10]))
+    result = judge(type_, series(times, unusual(type_)), int(times[-10]))
     assert not (result.reason == Reason.NO_DATA).any()
     assert np.flatnonzero(result.is_anomaly).tolist() == [7]
 
 
 def test_order_and_duplicates_of_the_input_do_not_matter(type_: str) -> None:
-    times, values = daily(), planted()
+    times, values = daily(), unusual(type_)
     shuffled = np.random.default_rng(0).permutation(150)
     wrong = np.concatenate([times[:5], times[shuffled]])
     messy = series(wrong, np.concatenate([np.full(5, 1e6), values[shuffled]]))
@@ -226,14 +226,14 @@ def test_results_carry_the_original_timestamps(type_: str) -> None:
 def test_many_series_at_once_get_the_answers_of_each_alone(type_: str) -> None:
     gappy = np.delete(np.arange(150), [70, 71, -5])
     family = [
-        series(daily(), planted(seed=1)),
+        series(daily(), unusual(type_, seed=1)),
         series([], []),
-        series(daily()[gappy], planted(seed=2)[gappy]),
+        series(daily()[gappy], unusual(type_, seed=2)[gappy]),
         series(daily(), np.full(150, LEVEL)),
-        series(daily()[60:], planted(seed=3)[60:]),
-        series(hourly(), planted(720, seed=4)),
-        series(daily(), planted(seed=5, at=-2, size=-20)),
-        series(daily() + 3600_000, planted(seed=6)),
+        series(daily()[60:], unusual(type_, seed=3)[60:]),
+        series(hourly(), unusual(type_, 720, seed=4)),
+        series(daily(), unusual(type_, seed=5, at=-2, size=-20)),
+        series(daily() + 3600_000, unusual(type_, seed=6)),
     ]
     detector = detector_of(type_)
     start = int(daily()[-10])
@@ -245,12 +245,12 @@ def test_many_series_at_once_get_the_answers_of_each_alone(type_: str) -> None:
 
 
 def test_the_same_call_gives_the_same_answer(type_: str) -> None:
-    one = series(daily(), planted())
+    one = series(daily(), unusual(type_))
     assert same(judge(type_, one), judge(type_, one))
 
 
 def test_input_arrays_stay_untouched(type_: str) -> None:
-    times, values = daily(), planted()
+    times, values = daily(), unusual(type_)
     values[-6] = np.nan
     one = series(times.copy(), values.copy())
     judge(type_, one, min_rel_change=0.01, clip_lower=0)
@@ -276,7 +276,7 @@ def test_score_exceeds_one_exactly_where_a_point_is_anomalous(type_: str, direct
 def test_a_side_that_is_not_watched_scores_nothing(type_: str) -> None:
     start = int(daily()[-10])
     for size, unwatched, watched in ((30.0, "down", "up"), (-30.0, "up", "down")):
-        one = series(daily(), planted(size=size))
+        one = series(daily(), unusual(type_, size=size))
         assert judge(type_, one, start, direction=unwatched).score[7] == 0
         assert judge(type_, one, start, direction=watched).is_anomaly[7]
 
@@ -284,12 +284,12 @@ def test_a_side_that_is_not_watched_scores_nothing(type_: str) -> None:
 @pytest.mark.parametrize("change", [{"min_abs_change": 40.0}, {"min_rel_change": 0.4}])
 def test_changes_below_the_minimum_are_no_anomalies(type_: str, change: dict[str, float]) -> None:
     start = int(daily()[-10])
-    result = judge(type_, series(daily(), planted(size=30)), start, **change)
+    result = judge(type_, series(daily(), unusual(type_, size=30)), start, **change)
     assert not result.is_anomaly.any()
     assert result.reason[7] == Reason.BELOW_MIN_CHANGE
     assert result.score[7] <= 1
     assert result.upper[7] >= result.values[7]
-    assert judge(type_, series(daily(), planted(size=300)), start, **change).is_anomaly[7]
+    assert judge(type_, series(daily(), unusual(type_, size=300)), start, **change).is_anomaly[7]
 
 
 def test_bands_end_at_the_clips(type_: str) -> None:
@@ -300,7 +300,7 @@ def test_bands_end_at_the_clips(type_: str) -> None:
 
 
 def test_severity_grows_with_the_score(type_: str) -> None:
-    one = series(daily(), planted(size=30))
+    one = series(daily(), unusual(type_, size=30))
     start = int(daily()[-10])
     score = float(judge(type_, one, start).score[7])
     ladder = [
@@ -343,7 +343,7 @@ def test_one_bad_series_costs_only_itself(type_: str) -> None:
     detector = detector_of(type_, on_insufficient="error")
     empty = np.full(150, np.nan)
     empty[-1] = LEVEL
-    family = [series(daily(), planted()), series(daily(), empty), series(daily(), noise(150))]
+    family = [series(daily(), unusual(type_)), series(daily(), empty), series(daily(), noise(150))]
     good, bad, fine = detector.try_many(family, int(daily()[-3]))
     assert isinstance(good, Result)
     assert isinstance(fine, Result)
@@ -351,7 +351,7 @@ def test_one_bad_series_costs_only_itself(type_: str) -> None:
 
 
 def test_ranges_take_instants_of_any_kind_and_refuse_naive_ones(type_: str) -> None:
-    one, day = series(daily(), planted()), daily()[-10:-1]
+    one, day = series(daily(), unusual(type_)), daily()[-10:-1]
     moment = day.astype("datetime64[ms]")
     wanted = judge(type_, one, int(day[0]), int(day[-1]))
     assert len(wanted) == 8

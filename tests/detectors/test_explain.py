@@ -11,7 +11,7 @@ from detectors.catalog import detector_types
 from detectors.detector import Detector
 from detectors.errors import PointError
 from detectors.explain import KINDS, Explanation, replay
-from tests.detectors.cases import LEVEL, daily, detector_of, hourly, noise, planted
+from tests.detectors.cases import LEVEL, daily, detector_of, hourly, noise, planted, unusual
 
 SEEDS = range(5)
 
@@ -98,7 +98,7 @@ def test_replaying_a_trace_gives_the_row_of_the_result(type_: str, seed: int) ->
 def test_the_verdict_names_the_gate_that_decided(
     type_: str, more: dict[str, Any], decided_by: str, reason: Reason
 ) -> None:
-    one, detector = Series(daily(), planted()), detector_of(type_, **more)
+    one, detector = Series(daily(), unusual(type_)), detector_of(type_, **more)
     verdict = detector.explain(one, daily()[-3], daily()[-10]).step("verdict")
     if (type_, decided_by) == ("seasonal_esd", "direction"):
         decided_by = "bound"  # its test looks at the watched side only

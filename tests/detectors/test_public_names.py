@@ -23,9 +23,9 @@ def test_the_room_exports_these_names() -> None:
     assert detectors.__all__ == sorted(detectors.__all__)
     assert dir(detectors) == detectors.__all__
     assert set(detectors.__all__) == {
-        "DetectorError", "Direction", "InsufficientHistoryError", "ParameterError", "Prophet",
-        "Reason", "Result", "SeasonalESD", "Series", "SeriesError", "Severity", "Threshold",
-        "Window", "detector_from_dict",
+        "Auto", "Change", "DetectorError", "Direction", "InsufficientHistoryError",
+        "ParameterError", "Prophet", "Reason", "Result", "SeasonalESD", "Series", "SeriesError",
+        "Severity", "Threshold", "TrendChange", "Window", "detector_from_dict",
     }  # fmt: skip
     for name in detectors.__all__:
         assert getattr(detectors, name).__name__ == name
