@@ -1,12 +1,23 @@
 """Draw the pictures of docs/detectors/: real verdicts of the real detectors over seeded series.
 
-python docs/draw_detectors.py [threshold window prophet seasonal_esd common ...]
+    python docs/draw_detectors.py [threshold window prophet ...]
+
+Without names it draws the pictures of all pages, in some minutes.
 """
 
 import sys
 from importlib import import_module
 
-PAGES = ("threshold", "window", "prophet", "seasonal_esd", "common")
+PAGES = (
+    "threshold",
+    "window",
+    "prophet",
+    "seasonal_esd",
+    "trend_change",
+    "auto",
+    "common",
+    "guide",
+)
 
 
 def main(chosen: list[str]) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from detectors import detector_from_dict
+from detectors.auto.choice import choices_at
+from detectors.auto.quiet import quiet
 from detectors.catalog import detector_class, detector_types
 from detectors.detector import Detector
 from detectors.parameters import default_of, dumped, parameters_of
@@ -17,6 +19,7 @@ FOLDER = "detectors"
 _COMMON = "common"
 
 _STEPS = {"daily": timedelta(days=1), "hourly": timedelta(hours=1), "5 min": timedelta(minutes=5)}
+_STEP_HEADS = " | ".join(f"{step} points" for step in _STEPS)
 # A week judged, as in most requests; the dates themselves do not matter.
 _WEEK = (datetime.fromisoformat("2026-11-02T00:00Z"), datetime.fromisoformat("2026-11-09T00:00Z"))
 # The one type that needs to be told something.
@@ -32,8 +35,12 @@ def filled(page: str, text: str) -> str:
     """A page's text with its tables made anew between their markers."""
     name = Path(page).stem
     tables: dict[str, Callable[[str], str]] = {"parameters": parameter_table}
-    if name != _COMMON:
+    if name == _COMMON:
+        tables["filled"] = filled_table
+    else:
         tables["history"] = history_table
+    if name == "auto":
+        tables["choices"] = choice_table
     for table, made in tables.items():
         begin, end = f"<!-- {table} -->", f"<!-- /{table} -->"
         before, found, rest = text.partition(begin)
@@ -79,11 +86,43 @@ def history_table(type_: str) -> str:
     """How much before a judged week the verdicts on it depend on, with default parameters."""
     detector = detector_from_dict({"type": type_, **_LEAST.get(type_, {})})
     cells = [_days(detector.history(*_WEEK, step)) for step in _STEPS.values()]
-    head = " | ".join(f"{step} points" for step in _STEPS)
     return (
-        f"| read before a judged week | {head} |\n|---|{'---|' * len(cells)}\n"
+        f"| read before a judged week | {_STEP_HEADS} |\n|---|{'---|' * len(cells)}\n"
         f"| `{type_}`, default parameters | {' | '.join(cells)} |\n"
     )
+
+
+def filled_table(_: str) -> str:
+    """What requests fill in for detectors whose own defaults do not suit every step."""
+    cells = {
+        words: [json.dumps(dict(quiet(type_, _milliseconds(step), method))) for step in _STEPS]
+        for words, type_, method in (
+            ("`window`, method `z`", "window", "z"),
+            ("`window`, method `robust`", "window", "robust"),
+            ("`prophet`", "prophet", ""),
+        )
+    }
+    rows = [f"| {words} | " + " | ".join(map(_code, row)) + " |\n" for words, row in cells.items()]
+    return f"| a request fills in | {_STEP_HEADS} |\n|---|---|---|---|\n{''.join(rows)}"
+
+
+def choice_table(_: str) -> str:
+    """What `auto` takes at each step, by the history before the range."""
+    rows = []
+    for words in _STEPS:
+        step_ms = _milliseconds(words)
+        for least, choice in choices_at(step_ms):
+            taken = _code(json.dumps(dict(choice.parameters)))
+            rows.append(f"| {words} | {least // step_ms:,} | {taken} |\n")
+    return f"| points | that many before the range | what judges |\n|---|---|---|\n{''.join(rows)}"
+
+
+def _milliseconds(step: str) -> int:
+    return _STEPS[step] // timedelta(milliseconds=1)
+
+
+def _code(text: str) -> str:
+    return "" if text == "{}" else f"`{text}`"
 
 
 def _days(length: timedelta) -> str:
