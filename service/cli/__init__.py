@@ -12,6 +12,7 @@ from service.cli import (
     deliveries,
     detect,
     doctor,
+    explain,
     import_points,
     index,
     local,
@@ -37,6 +38,7 @@ import_points.add_to(app)
 detect.add_to(app)
 runs.add_to(app)
 report.add_to(app)
+explain.add_to(app)
 tokens.add_to(app)
 audit.add_to(app)
 deliveries.add_to(app)

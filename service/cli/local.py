@@ -36,6 +36,10 @@ def try_(
     out: Annotated[
         str | None, typer.Option(help="Write the answers: .csv, .parquet, .png or .html.")
     ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="A time: say step by step why its points were judged as they were."),
+    ] = None,
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 from this severity on, for scripts.")
     ] = None,
@@ -56,6 +60,7 @@ def try_(
         timezone=timezone,
         last=last,
         out=out,
+        explain=explain,
     )
     level = _level(fail_on)
     try:

@@ -16,6 +16,8 @@ from service.accept_defaults import detector_with_defaults
 from service.tryout.choose import DAY, choose_detector, step_words
 from service.tryout.columns import assign_columns
 from service.tryout.errors import TryError
+from service.tryout.explain import ExplainedSeries, explain_findings, show_explanations
+from service.tryout.explain import as_json as explanations_as_json
 from service.tryout.judge import Finding, judge
 from service.tryout.read import read_table
 from service.tryout.series import cut_series, median_step, span
@@ -38,6 +40,7 @@ class TryOptions:
     timezone: str = "UTC"
     last: str | None = None
     out: str | None = None
+    explain: str | None = None  # time of the points to explain
 
 
 def try_file(options: TryOptions, console: Console, as_json: bool = False) -> list[Finding]:
@@ -69,13 +72,15 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
         findings = judge(found, complete, start)
     except DetectorError as error:
         raise TryError(f"--detector: {error}") from error
+    explained = explain_findings(findings, complete, start, options.explain, options.timezone)
     chosen = Counter(str(f.result.chosen) for f in findings if f.result.chosen)
     if as_json:
-        console.print_json(json.dumps(_as_json(findings, parameters, columns.said, chosen)))
+        answer = _as_json(findings, parameters, columns.said, chosen)
+        console.print_json(json.dumps({**answer, **explanations_as_json(explained)}))
     else:
         for said, count in sorted(chosen.items()):
             console.print(f"[dim]chosen:[/] {said} [dim]({count} series)[/]")
-        _show(findings, console, bool(step < DAY))
+        _show(findings, explained, console, bool(step < DAY))
     if options.out:
         write(findings, options.out, f"{options.path}: {parameters['type']}")
         if not as_json:
@@ -83,7 +88,12 @@ def try_file(options: TryOptions, console: Console, as_json: bool = False) -> li
     return findings
 
 
-def _show(findings: list[Finding], console: Console, with_time: bool) -> None:
+def _show(
+    findings: list[Finding], explained: list[ExplainedSeries], console: Console, with_time: bool
+) -> None:
+    if explained:
+        show_explanations(console, explained)
+        return
     total = sum(len(f.anomalies) for f in findings)
     touched = sum(1 for f in findings if len(f.anomalies))
     not_judged = sum(f.not_judged for f in findings)

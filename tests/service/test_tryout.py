@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from detectors import Series
+from detectors.explain import Explanation, replay
 from service.cli import main
 from service.tryout.choose import choose_detector
 from service.tryout.columns import assign_columns
@@ -300,3 +302,38 @@ def test_a_calm_file_fails_nothing(tmp_path: Path) -> None:
 def test_times_of_no_calendar_are_refused_by_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TryError, match="column 'ts': times must lie between"):
         _run(TryOptions(_written(tmp_path, "ts,v", ["99999999999,1", "99999999998,2"])))
+
+
+def test_a_point_is_explained_step_by_step(metrics_csv: Path) -> None:
+    time = "2026-07-15"
+    options = TryOptions(str(metrics_csv), detector="window", explain=time)
+    text = _run(options)
+    assert 'ndcg{region="jp"} at 2026-07-15T00:00:00Z' in text
+    for words in (
+        "The window from Wed 2026-06-17 to Tue 2026-07-14 holds 28 points.",
+        "below that",
+        "An anomaly, critical",
+        "Not an anomaly: the score is",
+    ):
+        assert words in text, words
+    told = json.loads(_run(options, as_json=True))["explanations"]
+    assert [one["series"] for one in told] == ['ndcg{region="jp"}', 'ndcg{region="tw"}']
+    assert replay(Explanation.from_dict(told[0])).is_anomaly
+    assert "explanations" not in json.loads(_run(TryOptions(str(metrics_csv)), as_json=True))
+
+
+@pytest.mark.parametrize(
+    ("time", "said"), [("2026-07-15T12:00", "nearest are at"), ("noon", "give a date or a time")]
+)
+def test_a_time_without_a_point_cannot_be_explained(
+    metrics_csv: Path, time: str, said: str
+) -> None:
+    with pytest.raises(TryError, match=said):
+        _run(TryOptions(str(metrics_csv), explain=time))
+
+
+def test_times_to_explain_are_read_in_the_zone_of_the_file(metrics_csv: Path) -> None:
+    options = TryOptions(str(metrics_csv), detector="window", timezone="Asia/Tokyo")
+    for time in ("2026-07-15", "2026-07-15T00:00", "2026-07-14T15:00:00Z"):
+        text = _run(replace(options, explain=time))
+        assert "The value of Wed 2026-07-15 (Asia/Tokyo) is" in text

@@ -1,11 +1,16 @@
 """GET /v1/detections/{id}/explain: the trace of real runs, and who was told."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from detectors import Reason, Severity
 from detectors.explain import KINDS, Explanation, replay
+from service.cli import main
+from service.cli.client import Client
 from service.clock import DAY_MS
 from tests.service.api.house import FIRST_MS, House, daily, detection, rfc3339
 
@@ -180,3 +185,38 @@ def test_after_its_folder_is_gone_the_archive_is_asked_and_the_answer_says_so(
     assert "another verdict: an anomaly, critical" in says
     assert "The point was written again since: 0.2 then, 0.41 now." in says
     assert "is_anomaly" in facts["differs"]
+
+
+class TestCommandLine:
+    @pytest.fixture(autouse=True)
+    def _client(self, working: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Commands talk to the service of this process."""
+
+        @contextmanager
+        def client(_url: str | None) -> Iterator[Client]:
+            yield Client(working.http)
+
+        monkeypatch.setattr("service.cli.explain.open_client", client)
+
+    def test_the_steps_are_a_table(
+        self, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["explain", run["id"], 'ndcg@10{region="kr"}', LAST]) == 0
+        out = capsys.readouterr().out
+        assert 'ndcg@10{region="kr"} at 2026-07-30T00:00:00Z' in out
+        _, _, shown = out.partition("what it says")  # the log of this process stands before it
+        rows = [line.split("  ")[0] for line in shown.splitlines()[1:] if line[0] != " "]
+        assert rows == ["points", *(kind.replace("_", " ") for kind in KINDS), "stored", "told"]
+
+    def test_the_answer_is_there_as_json(
+        self, working: House, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["explain", run["id"], 'ndcg@10{region="kr"}', LAST, "--json"]) == 0
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert json.loads(said) == explain(working, run, "kr")
+
+    def test_what_cannot_be_explained_is_wrong_usage(
+        self, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["explain", run["id"], "ndcg@11", LAST]) == 64
+        assert "read no series ndcg@11" in capsys.readouterr().err
