@@ -5,11 +5,12 @@ import json
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 
-from detectors import detector_from_dict
+from detectors import Series, detector_from_dict
 from detectors.catalog import detector_types
 from detectors.detector import Detector
 from detectors.parameters import parameters_of
@@ -101,6 +102,38 @@ def test_links_within_the_pages_name_headings() -> None:
 def _anchors(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def _first_verdicts() -> list[tuple[dict[str, Any], str, int]]:
+    """Detector, unit of the step, and number of the first point that the guide promises."""
+    promised = []
+    for line in page("README").splitlines():
+        named = re.match(r"\| `(\w+)`(?:, `(\w+): (\w+)`)? \|", line)
+        if named is None:
+            continue
+        parameters = {"type": named[1], **({named[2]: named[3]} if named[2] else {})}
+        for unit, cell in zip("Dh", line.split("|")[2:4], strict=True):
+            if number := re.match(r" (\d+)", cell):
+                promised.append((parameters, unit, int(number[1])))
+    return promised
+
+
+@pytest.mark.parametrize(("parameters", "unit", "first"), _first_verdicts())
+def test_the_first_verdict_comes_when_the_guide_says(
+    parameters: dict[str, Any], unit: Literal["D", "h"], first: int
+) -> None:
+    needed = {"lower": 0} if parameters["type"] == "threshold" else {}
+    detector = detector_from_dict({**parameters, **needed})
+    times = np.datetime64("2026-06-01", "ms") + np.arange(first) * np.timedelta64(1, unit)
+    values = np.random.default_rng(1).normal(100, 1, first)
+    assert detector.detect(Series(times, values), times[-1]).judged.all()
+    if first > 1:
+        before = Series(times[:-1], values[:-1])
+        assert not detector.detect(before, times[-2]).judged.any()
+
+
+def test_the_guide_promises_a_first_verdict_of_every_detector() -> None:
+    assert {parameters["type"] for parameters, _, _ in _first_verdicts()} == set(detector_types())
 
 
 def test_every_detector_is_in_the_guide() -> None:
