@@ -6,7 +6,7 @@ Fields of detection and fields of people are different fields: ``write_anomalies
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from storage.selector import LabelCondition
 
@@ -49,6 +49,8 @@ class Anomaly:
     comment: str = ""
     verdict_by: str = ""
     verdict_at_ms: int | None = None
+    # Of a detector of changes: kind (level or slope), size, confidence, earliest_ms, latest_ms.
+    change: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

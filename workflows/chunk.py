@@ -47,6 +47,7 @@ CHUNK_RESULT_SCHEMA = pa.schema(
         ("direction", pa.int8()),
         ("reason", pa.int8()),
         ("tombstone", pa.bool_()),
+        ("change", pa.string()),  # JSON of what a detector of changes says of its anomaly, or null
     ]
 )
 

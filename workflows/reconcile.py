@@ -4,11 +4,12 @@ A run finds what it flags, and withdraws what it judged normal at exactly that t
 tombstone removed. Everything else that stands is left as it is and counted ``unverified``.
 """
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -102,16 +103,22 @@ class Verdicts:
     direction: npt.NDArray[np.int8]
     reason: npt.NDArray[np.int8]
     tombstone: npt.NDArray[np.bool_]
+    change: Mapping[int, str] = field(default_factory=dict)  # JSON by row, of the few that have one
 
     @classmethod
     def of(cls, results: pa.Table) -> "Verdicts":
         """The arrays of a table of CHUNK_RESULT_SCHEMA."""
-        return cls(
-            **{
-                name: results.column(name).to_numpy(zero_copy_only=False)
-                for name in cls.__dataclass_fields__
-            }
-        )
+        arrays = {
+            name: results.column(name).to_numpy(zero_copy_only=False)
+            for name in cls.__dataclass_fields__
+            if name != "change"
+        }
+        if "change" not in results.column_names:  # of a chunk that an older version committed
+            return cls(**arrays)
+        column = results.column("change")
+        rows = np.flatnonzero(column.is_valid().to_numpy())
+        texts = column.take(pa.array(rows)).to_pylist()
+        return cls(**arrays, change=dict(zip(rows.tolist(), texts, strict=True)))
 
     def rows_of(self, number: int) -> slice:
         """Where the rows of one series are."""
@@ -135,6 +142,11 @@ class Verdicts:
         """One of value, expected, bounds and score; None where there is none."""
         number = float(getattr(self, name)[row])
         return number if math.isfinite(number) else None
+
+    def change_at(self, row: int) -> Mapping[str, Any] | None:
+        """What a detector of changes says of an anomaly, as in its document."""
+        text = self.change.get(row)
+        return None if text is None else json.loads(text)
 
 
 @dataclass
@@ -241,6 +253,7 @@ def _found(
         run=facts.run,
         generation=facts.generation,
         written_at_ms=facts.written_at_ms,
+        change=verdicts.change_at(row),
     )
     if stored is None:
         return _Statement(anomaly, None, "new")
@@ -258,6 +271,7 @@ def _found(
         direction=anomaly.direction,
         detector=facts.detector,
         detector_hash=facts.detector_hash,
+        change=anomaly.change,
     )
     return _Statement(same, stored, None)
 
@@ -352,6 +366,7 @@ def _change(kind: ChangeKind, anomaly: Anomaly, old: Anomaly | None) -> Change:
         reason=anomaly.reason,
         episode_start_ms=anomaly.episode_start_ms,
         previous={name: getattr(old, name) for name in _PREVIOUS} if old else None,
+        change=anomaly.change,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from storage.objects import Objects
 from workflows.codec import LEFT_OUT
@@ -91,6 +91,7 @@ class Change:
     reason: str
     episode_start_ms: int
     previous: Mapping[str, object] | None = None  # value, expected, severity ... before a change
+    change: Mapping[str, Any] | None = None  # as of `Anomaly`
 
 
 def change_line(change: Change) -> bytes:

@@ -3,8 +3,9 @@
 One bad series costs only itself: its error stands in its row of the series table.
 """
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors import DetectorError, Reason, Result, Series
 from detectors.detector import Detector
+from detectors.result import Change
 from workflows.chunk import CHUNK_RESULT_SCHEMA, CHUNK_SERIES_SCHEMA
 from workflows.inputs import Floats, Ints, SeriesBlock
 from workflows.readiness import Readiness
@@ -167,6 +169,7 @@ class _Rows:
     times: Ints
     columns: dict[str, NDArray[Any]]
     failed: NDArray[np.bool_]  # by position
+    changes: Mapping[int, str]  # JSON by sort key
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> "_Rows":
@@ -180,7 +183,13 @@ class _Rows:
         columns["tombstone"] = np.zeros(len(position), np.bool_)
         times = _joined([result.times.view(np.int64) for result in results], np.int64)
         failed = np.array([not isinstance(outcome, Result) for outcome in outcomes], np.bool_)
-        return cls(position, times, columns, failed)
+        changes = {
+            number << _TIME_BITS | int(one.time.astype(np.int64)): _change_text(one)
+            for number, outcome in enumerate(outcomes)
+            if isinstance(outcome, Result)
+            for one in outcome.changes
+        }
+        return cls(position, times, columns, failed, changes)
 
     def count(self, which: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Rows of each series for which ``which`` holds."""
@@ -218,6 +227,7 @@ class _Rows:
             np.append(self.times, times)[order],
             columns,
             self.failed,
+            self.changes,
         )
 
     def table(self, numbers: Ints) -> pa.Table:
@@ -230,9 +240,32 @@ class _Rows:
         for name in _FLOATS:
             column = columns[name]
             columns[name] = pa.array(column, mask=~np.isfinite(column))
+        columns["change"] = self._change_column()
         return pa.table(
             [columns[name] for name in CHUNK_RESULT_SCHEMA.names], schema=CHUNK_RESULT_SCHEMA
         )
+
+    def _change_column(self) -> pa.Array:
+        count = len(self.position)
+        if not self.changes:
+            return pa.nulls(count, pa.string())
+        texts: list[str | None] = [None] * count
+        rows = np.searchsorted(_sort_key(self.position, self.times), list(self.changes))
+        for row, text in zip(rows.tolist(), self.changes.values(), strict=True):
+            texts[row] = text
+        return pa.array(texts, pa.string())
+
+
+def _change_text(change: Change) -> str:
+    return json.dumps(
+        {
+            "kind": change.kind,
+            "size": change.size,
+            "confidence": change.confidence,
+            "earliest_ms": int(change.earliest.astype(np.int64)),
+            "latest_ms": int(change.latest.astype(np.int64)),
+        }
+    )
 
 
 def _sort_key(position: Ints, times: Ints) -> Ints:

@@ -20,6 +20,8 @@ from workflows.report import Change
 
 # An episode that began this long before the range and was not over yet is left to people.
 REACH_MS = 28 * DAY_MS
+# Detectors whose anomalies are changes that last: normal points after one do not mean its end.
+_LASTING = ("trend_change",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class LastVerdicts:
 
 def series_told(tx: Connection, run: Run, start_ms: int) -> set[str]:
     """Series of which a channel of the run was told something that may be over."""
-    if run.rule is None:
+    if run.rule is None or run.detector in _LASTING:
         return set()
     found: set[str] = set()
     for channel in NotifyRules.of(run.notify).channels:

@@ -8,7 +8,7 @@ the same.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from service.database.ledger import Said
 from service.notifications.events import NotifyRules, rank
@@ -103,6 +103,13 @@ class Memory:
             if one.episode_ms == episode_ms or episode_ms <= one.ts_ms <= until_ms
         ]
 
+    def told_between(self, series: str, change: Mapping[str, Any]) -> bool:
+        """Whether something stands that was told of the dates on which a change may have been."""
+        return any(
+            change["earliest_ms"] <= one.ts_ms <= change["latest_ms"]
+            for one in self._series.get(series, ())
+        )
+
     def episode(self, series: str, episode_ms: int) -> list[Said]:
         """What was told of an episode by this start and stands."""
         return [one for one in self._series.get(series, ()) if one.episode_ms == episode_ms]
@@ -144,8 +151,12 @@ def _held_back(
 ) -> Reason | None:
     if rank(change.severity) < rank(rules.min_severity):
         return "below_min_severity"
-    if change.ts_ms < rules.oldest_ms(accepted_ms, step_ms):
-        return "older_than_max_age"
+    # A lasting change shows some time after its date, and its date still moves a little then.
+    if change.change is None:
+        if change.ts_ms < rules.oldest_ms(accepted_ms, step_ms):
+            return "older_than_max_age"
+    elif memory.told_between(change.series, change.change):
+        return "told_before"
     if change.cause == "rule":
         return "rule_changed"
     return "told_before" if memory.knows(change) else None

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.database.runs import Run
+from service.notifications.change_words import change_sentence
 from service.notifications.wording import (
     bounds_text,
     change_percent,
@@ -111,11 +112,30 @@ def anomaly_row(subject: Subject, change: Change, phase: str, phase_text: str) -
         "labels_text": labels_text,
         "change_text": change_text(percent),
     }
+    if change.change is not None:
+        row["change"] = _lasting(subject, change, change.change)
     row["sentence"] = _sentence(row)
     link = subject.link(f"/v1/anomalies/{quote(change.anomaly)}")
     report = subject.report_url and f"{subject.report_url}#a-{quote(change.anomaly)}"
     links = {"link": link, "report": report}
     return row | {name: url for name, url in links.items() if url}
+
+
+def _lasting(subject: Subject, change: Change, lasting: Mapping[str, Any]) -> dict[str, Any]:
+    """The change that an anomaly of a detector of changes is, in numbers and in words."""
+    timezone = subject.timezone
+    _, pattern, unit = metric_facts(subject.source.metrics, change.metric)
+    step_ms = subject.step_ms(change.metric)
+    return {
+        "kind": lasting["kind"],
+        "size": lasting["size"],
+        "confidence": lasting["confidence"],
+        "earliest": local(lasting["earliest_ms"], timezone).isoformat(),
+        "latest": local(lasting["latest_ms"], timezone).isoformat(),
+        "text": change_sentence(
+            lasting, change.ts_ms, timezone, pattern, clipped(unit, 50), step_ms
+        ),
+    }
 
 
 def clipped_labels(labels: Mapping[str, str]) -> dict[str, str]:
@@ -125,6 +145,8 @@ def clipped_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _sentence(row: dict[str, Any]) -> str:
     """``0.2, expected 0.35 to 0.45 (-50 %), Thu 20 Nov 2025, 3rd day``."""
+    if "change" in row and row["reason"] != POINT_REMOVED:
+        return f"{row['change']['text']}, {row['phase_text']}".removesuffix(", ")
     unit = f" {row['unit']}" if row["unit"] else ""
     removed = row["reason"] == POINT_REMOVED
     value = "" if removed else f"{row['value_text']}{unit if row['value'] is not None else ''}"

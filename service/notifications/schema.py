@@ -67,6 +67,19 @@ _ROW = _object(
         "points": {**_COUNT, "description": "How many points the row speaks of."},
         "link": {**_TEXT, "description": "The anomaly in the API."},
         "report": {**_TEXT, "description": "The anomaly in the run's report."},
+        "change": {
+            **_object(
+                {
+                    "kind": {"enum": ["level", "slope"]},
+                    "size": {"type": "number", "description": "Of a slope: a day."},
+                    "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+                    "earliest": _TIME,
+                    "latest": _TIME,
+                    "text": _words("`level rose by 12.3 on Tue 3 Nov 2026, 99.5 % sure`."),
+                }
+            ),
+            "description": "Of a detector of changes: which change the point begins.",
+        },
     },
 )
 _EPISODE = _object(

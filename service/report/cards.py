@@ -6,12 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 from markupsafe import Markup
 
+from service.notifications.change_words import change_sentence
 from service.notifications.wording import date_text, local, plural, severity_word
 from service.report.chart import chart
 from service.report.facts import Card, ReportFacts
 from service.report.markup import fill, joined
 from service.report.rank import badness
 from service.report.text import change_words, day_words, expected_words, range_words, value_text
+from service.report.why import why_anomaly
 from storage.index import Anomaly
 from workflows.reconcile import differs
 
@@ -157,7 +159,7 @@ def _rows(facts: ReportFacts, card: Card, anomaly: Anomaly) -> Iterator[Markup]:
     gone = anomaly.status == "withdrawn"
     yield fill(
         '<tr id="a-{}"{}><td><time datetime="{}">{}</time>{}</td><td class="n">{}{}</td>'
-        '<td class="n">{}{}</td><td>{}{}</td></tr>',
+        '<td class="n">{}{}</td><td>{}{}{}</td></tr>',
         anomaly.id,
         Markup(' class="withdrawn"') if gone else "",
         local(anomaly.ts_ms, timezone).isoformat(),
@@ -169,7 +171,13 @@ def _rows(facts: ReportFacts, card: Card, anomaly: Anomaly) -> Iterator[Markup]:
         _small(expected_words(anomaly, look)),
         _severity(anomaly),
         _small(_verdict(facts, anomaly)),
+        why_anomaly(anomaly, facts.request.detector, look),
     )
+    if anomaly.change is not None:
+        words = change_sentence(
+            anomaly.change, anomaly.ts_ms, timezone, look.pattern, look.unit, look.step_ms
+        )
+        yield fill('<tr class="said"><td colspan="4">{}</td></tr>', words)
     if anomaly.comment:
         text = anomaly.comment
         text = text if len(text) <= _LONGEST_COMMENT else f"{text[:_LONGEST_COMMENT]}…"

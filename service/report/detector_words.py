@@ -27,6 +27,7 @@ def how_it_judged(detector: Parameters, look: MetricLook) -> str:
         "window": _window,
         "prophet": _prophet,
         "seasonal_esd": _seasonal_esd,
+        "trend_change": _trend_change,
         "auto": _auto,
     }.get(str(detector.get("type")))
     parts = [tell(detector, look)] if tell else []
@@ -105,6 +106,15 @@ def _seasonal_esd(given: Parameters, look: MetricLook) -> str:
         "The usual pattern of a season is taken away, and what stands out from the rest of the "
         f"series is tested: at most {share:g} % of the points, with a significance level of "
         f"{given.get('alpha', 0.05):g}."
+    )
+
+
+def _trend_change(given: Parameters, look: MetricLook) -> str:
+    share = float(given.get("false_alarm_rate", 0.01)) * 100
+    return (
+        "The series is tested as a whole for days from which its level or its slope is another "
+        "one; an anomaly is the first point of what came after. Where nothing changed, a change "
+        f"is found in {share:g} of 100 series."
     )
 
 

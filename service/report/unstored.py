@@ -1,5 +1,6 @@
 """What a run found that stored nothing: read from its own results while they are kept."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,13 +30,19 @@ def unstored_ranking(objects: Objects, request: RunRequest) -> Ranking:
         return Ranking()
     plan, commit = planned
     tables = list(_results(objects, plan, [("is_anomaly", "=", True)]))
-    rows = pa.concat_tables([CHUNK_RESULT_SCHEMA.empty_table(), *tables])
+    rows = _joined(tables)
     order = [("severity", "descending"), ("score", "descending"), ("ts", "descending")]
     read = rows.sort_by(order).slice(0, MOST_READ).to_pylist()
     numbers = sorted({row["number"] for row in read})
     series = {one.number: one for one in PlannedKeys(objects, plan, commit).series(numbers)}
     found = [_anomaly(request, series[row["number"]], row) for row in read]
     return rank_series(found, complete=len(rows) <= MOST_READ)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of chunks; one that an older version committed lacks columns."""
+    known = [CHUNK_RESULT_SCHEMA.empty_table(), *tables]
+    return pa.concat_tables(known, promote_options="default")
 
 
 def _results(objects: Objects, plan: Plan, filters: Sequence[Any]) -> Iterator[pa.Table]:
@@ -70,6 +77,7 @@ def _anomaly(request: RunRequest, series: PlannedSeries, row: dict[str, Any]) ->
         run=request.run,
         generation=request.generation,
         written_at_ms=request.accepted_ms,
+        change=None if row["change"] is None else json.loads(row["change"]),
     )
 
 
@@ -83,7 +91,7 @@ def with_results(objects: Objects, request: RunRequest, cards: Sequence[Card]) -
     number_of = {one.id: one.number for one in keys.series(range(len(keys)))}
     wanted = [number_of[card.series.id] for card in cards if card.series.id in number_of]
     tables = list(_results(objects, plan, [("number", "in", wanted)])) if wanted else []
-    rows = pa.concat_tables([CHUNK_RESULT_SCHEMA.empty_table(), *tables])
+    rows = _joined(tables)
     numbers = rows.column("number").to_numpy()
     return [
         _with_rows(card, rows.filter(pa.array(numbers == number_of.get(card.series.id, -1))))

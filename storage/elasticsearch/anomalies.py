@@ -117,8 +117,10 @@ def _detection(anomaly: Anomaly) -> dict[str, Any]:
     fields = {
         name: _finite(getattr(anomaly, field))
         for field, name in _FIELDS.items()
-        if field not in _PEOPLE
+        if field not in (*_PEOPLE, "change")
     }
+    if anomaly.change is not None:
+        fields["change"] = dict(anomaly.change)
     return {
         **fields,
         "labels": dict(anomaly.labels),
@@ -217,6 +219,7 @@ def _index_of(session: Session, names: Names, id_: str) -> str | None:
 def _document(session: Session, hit: Hit) -> Anomaly:
     source = hit["_source"]
     try:
-        return Anomaly(**{field: source[name] for field, name in _FIELDS.items()})
+        fields = {field: source[name] for field, name in _FIELDS.items() if field != "change"}
+        return Anomaly(**fields, change=source.get("change"))
     except KeyError as error:
         raise CorruptError(f"index {session.shown}: an anomaly has no {error}") from None

@@ -3,10 +3,11 @@
 A template names the layout in its ``_meta``; one that is as it should be is not written again.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from storage.elasticsearch.client import Session
 from storage.elasticsearch.names import KINDS, Kind, Names
@@ -21,6 +22,8 @@ INDEX_PRIVILEGES = ("create_index", "read", "write", "maintenance", "view_index_
 _PRIORITY = 500
 
 Fields = Mapping[str, Mapping[str, Any]]
+
+logger = logging.getLogger(__name__)
 
 _KEYWORD = {"type": "keyword"}
 _LONG = {"type": "long"}
@@ -48,6 +51,13 @@ _FIELDS: Mapping[Kind, Fields] = {
         "comment": {"type": "text"},
         "verdict_by": _KEYWORD,
         "verdict_at": _TIME,
+        "change": {
+            "properties": {
+                "kind": _KEYWORD,
+                **dict.fromkeys(("size", "confidence"), _DOUBLE),
+                **dict.fromkeys(("earliest_ms", "latest_ms"), _TIME),
+            }
+        },
     },
     "points": {
         **_SERIES_OF,
@@ -109,8 +119,29 @@ def install(session: Session, names: Names, settings: ElasticsearchSettings) -> 
 
 
 def _install(client: Elasticsearch, names: Names, kind: Kind, wanted: dict[str, Any]) -> None:
-    if content_of(client, names, kind) != wanted["_meta"]["content"]:
-        client.indices.put_index_template(name=names.stem(kind), **_arguments(wanted))
+    installed = content_of(client, names, kind)
+    if installed == wanted["_meta"]["content"]:
+        return
+    if installed is not None:
+        _extend(client, names, kind)
+    client.indices.put_index_template(name=names.stem(kind), **_arguments(wanted))
+
+
+def _extend(client: Elasticsearch, names: Names, kind: Kind) -> None:
+    """Let the indices of earlier months take the fields that came since; none ever changes."""
+    try:
+        client.indices.put_mapping(index=names.pattern(kind), properties=dict(_FIELDS[kind]))
+    except NotFoundError:
+        return
+    except ApiError as error:
+        if error.status_code not in (401, 403):
+            raise
+        logger.warning(
+            "indices %s: new fields cannot be added to existing months without the privilege "
+            "manage; documents with such a field are refused until next month: %s",
+            names.pattern(kind),
+            error,
+        )
 
 
 def _arguments(body: dict[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,8 @@ def _row(anomaly: Anomaly) -> tuple[Any, ...]:
     values[_DETECTION.index("labels")] = json.dumps(
         dict(anomaly.labels), ensure_ascii=False, sort_keys=True
     )
+    if anomaly.change is not None:
+        values[_DETECTION.index("change")] = json.dumps(dict(anomaly.change))
     return (*values, SEVERITY_RANK[anomaly.severity])
 
 
@@ -147,6 +149,7 @@ def _stored(value: Any) -> Any:
 def _document(row: sqlite3.Row) -> Anomaly:
     values = {name: row[name] for name in _FIELDS}
     values["labels"] = json.loads(values["labels"])
+    values["change"] = None if values["change"] is None else json.loads(values["change"])
     return Anomaly(**values)
 
 

@@ -33,7 +33,7 @@ _STATEMENTS = (
         episode_start_ms INTEGER NOT NULL, detector TEXT NOT NULL, detector_hash TEXT NOT NULL,
         run TEXT NOT NULL, generation INTEGER NOT NULL, written_at_ms INTEGER NOT NULL,
         verdict TEXT NOT NULL DEFAULT 'none', comment TEXT NOT NULL DEFAULT '',
-        verdict_by TEXT NOT NULL DEFAULT '', verdict_at_ms INTEGER,
+        verdict_by TEXT NOT NULL DEFAULT '', verdict_at_ms INTEGER, change TEXT,
         severity_rank INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1
     ) WITHOUT ROWID
     """,
@@ -67,9 +67,20 @@ _STATEMENTS = (
 )
 
 
+# Columns that files of earlier versions lack: table, name and type. Whoever wrote such a file can
+# go on using it, so they are no reason for another version.
+_ADDED = (("anomalies", "change", "TEXT"),)
+
+
 def prepare(connection: sqlite3.Connection, name: str) -> None:
-    """Create the tables in an empty file; refuse a file that is not ours or is newer."""
-    if _is_ready(connection, name):
+    """Create the tables in an empty file, add the columns that an older one lacks.
+
+    Raises
+    ------
+    InvalidError
+        The file is not ours, or of a newer version.
+    """
+    if _is_ready(connection, name) and not _lacking(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -79,10 +90,22 @@ def prepare(connection: sqlite3.Connection, name: str) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
+        for table, column, kind in _lacking(connection):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _lacking(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    return [
+        (table, column, kind)
+        for table, column, kind in _ADDED
+        if not connection.execute(
+            "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?", (table, column)
+        ).fetchone()[0]
+    ]
 
 
 def _is_ready(connection: sqlite3.Connection, name: str) -> bool:

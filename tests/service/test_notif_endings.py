@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from service.accept import AskedDetection, Limits, accept_detection
 from service.clock import DAY_MS, SECOND_MS
 from service.database.runs import Run
 from service.database.sources import put_source
-from service.notifications.endings import LastVerdicts, ended_episodes, last_verdicts
+from service.notifications.endings import LastVerdicts, ended_episodes, last_verdicts, series_told
 from service.notifications.policy import standing
 from service.ranges import AskedRange
 from storage.source import SourceSpec
@@ -98,6 +99,13 @@ def test_an_end_is_told_once_and_only_of_what_was_told(world: World) -> None:
     assert phases(world, judge(world, 22, bad)) == {two: "started"}
     bad[1] += [22]
     assert phases(world, judge(world, 23, bad)) == {one: "started", two: "ended"}
+
+
+def test_a_lasting_change_is_not_over_when_the_next_point_is_normal(world: World) -> None:
+    run = judge(world, 20, {1: [18, 19], 2: []})
+    with world.database.read() as tx:
+        assert series_told(tx, run, FIRST) == {key(1).id}
+        assert series_told(tx, replace(run, detector="trend_change"), FIRST) == set()
 
 
 def test_what_is_withdrawn_in_the_same_run_has_no_end(world: World) -> None:

@@ -157,6 +157,29 @@ def test_min_severity_and_max_age_are_the_requests(world: World) -> None:
     assert held(notes) == {}
 
 
+def lasting(days_ago: int, spread: int = 2, **more: Any) -> dict[str, Any]:
+    """The change that an anomaly of so many days ago is, sure to some days."""
+    dates = (TODAY - (days_ago + spread) * DAY_MS, TODAY - (days_ago - spread) * DAY_MS)
+    said = {"kind": "level", "size": -0.2, "confidence": 0.9912}
+    return {**said, **dict(zip(("earliest_ms", "latest_ms"), dates, strict=True)), **more}
+
+
+def test_a_change_is_news_when_it_is_found_and_not_again_when_its_date_moves(world: World) -> None:
+    found = change("s1", days_ago=20, change=lasting(20))
+    sent, _ = told(world, [found])
+    (row,) = body(sent["anomaly"])["data"]["rows"]
+    assert row["sentence"] == (
+        "level fell by 0.2 on Sat 1 Nov 2025 (between Thu 30 Oct and Mon 3 Nov), 99.1 % sure, new"
+    )
+    assert row["change"]["kind"] == "level"
+    assert row["change"]["earliest"] == "2025-10-30T00:00:00+09:00"
+    moved = change("s1", days_ago=19, change=lasting(19))
+    _, notes = told(world, [moved])
+    assert held(notes) == {("anomaly", "told_before"): 1}
+    sent, _ = told(world, [change("s1", days_ago=9, change=lasting(9))])
+    assert len(body(sent["anomaly"])["data"]["rows"]) == 1, "another one"
+
+
 def test_two_steps_are_news_whatever_the_age_in_hours(world: World) -> None:
     with world.database.write() as tx:
         learn_metrics(tx, "shop", {"ndcg": MetricSummary(1, 7 * DAY_MS, 0, 1)}, NOON)

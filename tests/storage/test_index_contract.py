@@ -79,6 +79,17 @@ def version_of(index: Index, document: Anomaly) -> str:
 # Guarded writes of anomalies
 
 
+def test_the_change_that_an_anomaly_is_comes_back_as_it_was(index: Index) -> None:
+    said = {"kind": "level", "size": 12.3, "confidence": 0.999, "earliest_ms": 4, "latest_ms": 6}
+    plain, changed = anomaly(4), anomaly(5, change=said)
+    index.write_anomalies([new(plain), new(changed)])
+    assert stored(index, plain.id).change is None
+    assert stored(index, changed.id).change == said
+    later = replace(changed, generation=2, change={**said, "size": 12.5, "latest_ms": 5})
+    index.write_anomalies([AnomalyWrite(later, version_of(index, changed))])
+    assert stored(index, changed.id).change == later.change
+
+
 def test_a_label_that_is_too_long_to_be_searched_is_kept(index: Index) -> None:
     # Of somebody's own table: no limit of ours has ever seen it.
     long = {"query": "\u65e5" * 20_000, "region": "jp"}

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def test_a_newer_schema_is_refused_with_advice(file: Path, index: SqliteIndex) -
     raw.close()
     with pytest.raises(InvalidError, match=r"newer Lupus \(schema 2.*upgrade"):
         SqliteIndex(file)
+
+
+def test_a_file_of_an_earlier_version_goes_on_and_takes_changes(
+    file: Path, index: SqliteIndex
+) -> None:
+    index.write_anomalies([new(anomaly(5))])
+    index.close()
+    raw = sqlite3.connect(file)
+    raw.execute("ALTER TABLE anomalies DROP COLUMN change")
+    raw.close()
+    said = {"kind": "slope", "size": -0.5, "confidence": 0.99, "earliest_ms": 1, "latest_ms": 9}
+    with closing(SqliteIndex(file)) as again:
+        again.write_anomalies([new(anomaly(6, change=said))])
+        found = again.search_anomalies(AnomalyQuery(), 9).items
+        assert [each.change for each in found] == [said, None]
+    SqliteIndex(file).close()
 
 
 def test_a_database_of_somebody_else_is_refused_and_left_alone(file: Path) -> None:

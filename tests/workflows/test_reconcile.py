@@ -1,5 +1,6 @@
 """What a run may change, rule by rule, and against a slow obvious version over dictionaries."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,6 +65,7 @@ def row(day: int, number: int = 0, **changes: Any) -> dict[str, Any]:
         "direction": Direction.NONE,
         "reason": Reason.OK,
         "tombstone": False,
+        "change": None,
     } | changes
 
 
@@ -570,3 +572,31 @@ def test_it_says_what_the_obvious_version_says(
     again = [StoredAnomaly(anomaly, "v") for anomaly in after.values()]
     second = reconcile(replace(facts, run="run-3"), SERIES, rows_of(rows), again)
     assert (second.writes, second.changes) == ([], [])
+
+
+CHANGE = {
+    "kind": "level",
+    "size": 2.5,
+    "confidence": 0.99,
+    "earliest_ms": 11 * DAY,
+    "latest_ms": 13 * DAY,
+}
+
+
+def test_a_change_goes_into_the_document_and_into_what_people_are_told() -> None:
+    rows = rows_of([flagged(12, change=json.dumps(CHANGE)), row(13)])
+    outcome = reconcile(FACTS, SERIES, rows, [])
+    assert [write.anomaly.change for write in outcome.writes] == [CHANGE]
+    assert [change.change for change in outcome.changes] == [CHANGE]
+    (write,) = outcome.writes
+    again = reconcile(FACTS, SERIES, rows, [StoredAnomaly(write.anomaly, "1")])
+    assert again.writes == []
+    gone = reconcile(FACTS, SERIES, rows_of([row(12)]), [StoredAnomaly(write.anomaly, "1")])
+    assert [change.change for change in gone.changes] == [CHANGE], "what is withdrawn"
+
+
+def test_results_of_an_older_version_have_no_change() -> None:
+    columns = [name for name in CHUNK_RESULT_SCHEMA.names if name != "change"]
+    older = pa.Table.from_pylist([flagged(12)], schema=CHUNK_RESULT_SCHEMA).select(columns)
+    (write,) = reconcile(FACTS, SERIES, Verdicts.of(older), []).writes
+    assert write.anomaly.change is None

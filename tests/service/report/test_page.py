@@ -19,6 +19,7 @@ from tests.service.report.samples import (
     END_MS,
     START_MS,
     Names,
+    anomaly,
     card,
     delivery,
     facts,
@@ -65,6 +66,21 @@ def test_the_page_says_what_was_found_and_what_was_not() -> None:
     ):
         assert words in parsed.text, words
     assert "https://wiki.example.com/runbook" in parsed.addresses
+
+
+def test_a_change_is_told_below_its_point() -> None:
+    said = {
+        "kind": "slope",
+        "size": 0.25,
+        "confidence": 0.9999,
+        "earliest_ms": START_MS + 2 * DAY_MS,
+        "latest_ms": START_MS + 2 * DAY_MS,
+    }
+    whole = facts()
+    ranking = rank_series([anomaly(2, change=said)], complete=True)
+    shown = replace(whole, ranking=ranking, cards=[card(ranking.series[0], whole.cards[0].look)])
+    text = Parsed(page(shown)).text
+    assert "slope rose by 0.25 a day on Tue 3 Nov 2026, more than 99.9 % sure" in text
 
 
 def test_nothing_is_fetched_and_nothing_runs() -> None:

@@ -17,6 +17,7 @@ from elasticsearch import BadRequestError
 from storage.elasticsearch.bulk import Action, send
 from storage.elasticsearch.client import Session
 from storage.elasticsearch.index import ElasticsearchIndex
+from storage.elasticsearch.templates import template
 from storage.errors import FullError, InvalidError, RefusedError, UnreachableError
 from storage.index import AnomalyQuery, AnomalyWrite, WriteOutcome
 from storage.secret import Secret
@@ -112,6 +113,30 @@ def test_templates_are_written_only_when_they_differ(place: Place) -> None:
         name = place.names.stem("points")
         found = client.indices.get_index_template(name=name)["index_templates"][0]
     assert found["index_template"]["template"]["settings"]["index"]["number_of_replicas"] == "1"
+
+
+def test_months_of_an_earlier_version_take_the_fields_that_came_since(place: Place) -> None:
+    place.open().close()
+    said = {"kind": "level", "size": 1.5, "confidence": 0.99, "earliest_ms": 1, "latest_ms": 9}
+    with place.client() as client:
+        older = template(place.names, "anomalies", place.settings)
+        older["template"]["mappings"]["properties"] = {
+            name: each
+            for name, each in older["template"]["mappings"]["properties"].items()
+            if name != "change"
+        }
+        client.indices.put_index_template(
+            name=place.names.stem("anomalies"),
+            **{("meta" if name == "_meta" else name): each for name, each in older.items()
+               if name != "_meta"},
+            meta={"content": "of an earlier version"},
+        )  # fmt: skip
+        client.indices.create(index=place.names.index("anomalies", JANUARY_MS))
+    opened = place.open()
+    opened.write_anomalies([new(anomaly(JANUARY_MS, change=said))])
+    opened.refresh()
+    assert [each.change for each in opened.search_anomalies(AnomalyQuery(), 9).items] == [said]
+    opened.close()
 
 
 def test_eight_threads_make_one_month_at_once(place: Place, index: ElasticsearchIndex) -> None:
