@@ -1,37 +1,25 @@
 """Anomalies: search, one, and what people say about it."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
 
-from service.api.access import Asking, check, source_or_404, visible
+from service.api.access import Asking, check
+from service.api.anomaly_search import Searched
 from service.api.body import Body, StrictRoute, check_kept
-from service.api.errors import QueryError
-from service.api.label_query import query_conditions
 from service.api.page import Cursor, Limit, PageOut
 from service.api.resources import Opened, Resources
-from service.api.times import query_ms, rfc3339, rfc3339_or_none
+from service.api.times import rfc3339, rfc3339_or_none
 from service.auth.caller import Caller, Verb
 from service.database.audit import record_change
 from service.database.verdicts import say_verdict
 from service.errors import UnknownError
 from service.verdicts import tell_verdict
-from storage.index import Anomaly, AnomalyQuery, Severity, Status, Verdict
+from storage.index import Anomaly, Severity, Status, Verdict
 from storage.series_key import SeriesKey
 
 router = APIRouter(prefix="/v1/anomalies", tags=["anomalies"], route_class=StrictRoute)
-
-
-class ChangeOut(BaseModel):
-    """A lasting change of a series; the anomaly's time is its date."""
-
-    kind: Literal["level", "slope"]
-    size: float = Field(description="In units of the value; of a slope, a day.")
-    confidence: float = Field(description="From 0 to 1.")
-    earliest: str = Field(description="The date lies between these two, 95 % sure.")
-    latest: str
 
 
 class AnomalyOut(BaseModel):
@@ -65,9 +53,6 @@ class AnomalyOut(BaseModel):
     comment: str
     verdict_by: str
     verdict_at: str | None
-    change: ChangeOut | None = Field(
-        default=None, description="Of a detector of changes: which change the point begins."
-    )
 
 
 class VerdictBody(Body):
@@ -109,61 +94,14 @@ def shown(anomaly: Anomaly) -> AnomalyOut:
         comment=anomaly.comment,
         verdict_by=anomaly.verdict_by,
         verdict_at=rfc3339_or_none(anomaly.verdict_at_ms),
-        change=None if anomaly.change is None else _change(anomaly.change),
-    )
-
-
-def _change(change: Mapping[str, Any]) -> ChangeOut:
-    return ChangeOut(
-        kind=change["kind"],
-        size=change["size"],
-        confidence=change["confidence"],
-        earliest=rfc3339(change["earliest_ms"]),
-        latest=rfc3339(change["latest_ms"]),
     )
 
 
 @router.get("", operation_id="searchAnomalies")
 def search_anomalies(
-    opened: Opened,
-    caller: Asking,
-    source: str | None = None,
-    metric: Annotated[list[str] | None, Query(description="Names or globs; any of them.")] = None,
-    rule: str | None = None,
-    labels: Annotated[list[str] | None, Query(description="`region=jp`, or JSON.")] = None,
-    series: Annotated[str | None, Query(description="Id of a series.")] = None,
-    start: Annotated[str | None, Query(description="First time, inclusive.")] = None,
-    end: Annotated[str | None, Query(description="Last time, exclusive.")] = None,
-    min_severity: Severity | None = None,
-    status: Status | None = None,
-    verdict: Verdict | None = None,
-    run: str | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
+    opened: Opened, query: Searched, cursor: Cursor = None, limit: Limit = 100
 ) -> PageOut[AnomalyOut]:
     """Newest first."""
-    timezone = "UTC"
-    with opened.database.read() as tx:
-        names = visible(tx, caller, "read")
-        if source is not None:
-            timezone = source_or_404(tx, caller, "read", source).timezone
-    start_ms, end_ms = query_ms("start", start, timezone), query_ms("end", end, timezone)
-    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
-        raise QueryError("start", "must be before end")
-    query = AnomalyQuery(
-        source=source,
-        sources=None if names is None else tuple(names),
-        metrics=tuple(metric or ()),
-        rule=rule,
-        series=series,
-        labels=query_conditions("labels", labels or ()),
-        start_ms=start_ms,
-        end_ms=end_ms,
-        min_severity=min_severity,
-        status=status,
-        verdict=verdict,
-        run=run,
-    )
     page = opened.stores.index.search_anomalies(query, limit, cursor)
     return PageOut(items=[shown(anomaly) for anomaly in page.items], cursor=page.cursor)
 

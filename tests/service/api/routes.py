@@ -38,6 +38,7 @@ ROWS = (
     Row("POST", "/v1/detections/{detection}/cancel", "detect", fine=202),
     Row("GET", "/v1/anomalies", "read", "any"),
     Row("GET", "/v1/anomalies/{anomaly}", "read"),
+    Row("GET", "/v1/episodes", "read", "any"),
     Row("PATCH", "/v1/anomalies/{anomaly}", "manage", json={"verdict": "false"}),
     Row("GET", "/v1/sources", "read", "any"),
     Row("PUT", "/v1/sources/{source}", "manage", json={"kind": "managed"}),

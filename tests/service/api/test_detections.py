@@ -41,6 +41,7 @@ def source(working: House) -> str:
         {"type": "window", "method": "robust"},
         {"type": "prophet"},
         {"type": "seasonal_esd", "period": "7d"},
+        {"type": "auto"},
     ],
     ids=lambda detector: str(detector["type"]),
 )
