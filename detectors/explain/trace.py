@@ -14,6 +14,15 @@ from detectors.bands import Bands
 from detectors.explain.account import Account, fact
 from detectors.explain.cell import Cell
 from detectors.explain.explanation import Explanation, Fact, Kind, Step
+from detectors.explain.sentences import (
+    anomaly_words,
+    bound_words,
+    direction_words,
+    least_words,
+    range_words,
+    run_words,
+    silence_words,
+)
 from detectors.explain.words import counted, length, number, ordinal, utc, wall
 from detectors.finish import Decision, OutputRules, decide, last_reported
 from detectors.frame import Frame
@@ -148,19 +157,14 @@ class _Trace:
         if self.reason in _UNJUDGED and np.isnan(lower) and np.isnan(upper):
             return "There is no bound to compare with."
         widened = lower < self._band("lower") or upper > self._band("upper")
-        after = "With the least change that counts, normal" if widened else "Normal"
-        normal = f"{after} is what lies {_range(lower, upper)}"
+        normal = "With the least change that counts, normal" if widened else "Normal"
+        words = f"{normal} is what lies {range_words(lower, upper)}"
         if self.reason in _UNJUDGED:
-            return f"{normal}; there is nothing to compare with it."
-        value = self.cell.value
+            return f"{words}; there is nothing to compare with it."
         if self.cell.member is not None:
             among = "among" if self.cell.member else "not among"
-            return f"{normal}. The test counts the point {among} the anomalies of the series."
-        if value > upper:
-            return f"{normal}; the value is {number(value - upper)} above that."
-        if value < lower:
-            return f"{normal}; the value is {number(lower - value)} below that."
-        return f"{normal}, and so does the value."
+            return f"{words}. The test counts the point {among} the anomalies of the series."
+        return bound_words(self.cell.value, lower, upper, normal=normal)
 
     def _band(self, side: str) -> float:
         """Give a bound as it is before the least change that counts moves it."""
@@ -171,11 +175,9 @@ class _Trace:
 
     def _direction(self) -> Step:
         direction = self.rules.direction
-        says = "Both sides are watched."
-        if direction != "both":
-            says = f"Only {'rises' if direction == 'up' else 'drops'} count."
-            if self.decided_by == "direction":
-                says += f" This is a {'drop' if direction == 'up' else 'rise'}: not an anomaly."
+        says = direction_words(direction)
+        if self.decided_by == "direction":
+            says += f" This is a {'drop' if direction == 'up' else 'rise'}: not an anomaly."
         return Step("direction", says, (Fact("watched", direction),))
 
     def _minimum_change(self) -> Step:
@@ -195,7 +197,7 @@ class _Trace:
             return Step("minimum_change", "Any difference counts.", facts)
         if self.reason in _UNJUDGED or np.isnan(least):
             return Step("minimum_change", "There is no difference to measure.", facts)
-        says = f"Differences of up to {number(least)} from the expected value never count"
+        says = least_words(least)
         if self.reason == Reason.BELOW_MIN_CHANGE:
             says += f"; this one is {number(change)}: held back."
         else:
@@ -211,7 +213,7 @@ class _Trace:
         )
         if needed == 1:
             return Step("consecutive", "One point beyond its bound is enough.", facts)
-        says = f"A point counts from the {ordinal(needed)} in a row beyond the same bound on"
+        says = run_words(needed)
         if self.in_a_row:
             says += f"; this is the {ordinal(self.in_a_row)}"
             says += ": held back" if self.in_a_row < needed else ""
@@ -231,7 +233,7 @@ class _Trace:
         policy = self.rules.no_data
         facts = (Fact("no_data", policy), Fact("is_last", self.cell.is_last))
         if self.reason == Reason.NO_DATA:
-            return Step("missing", _silence(policy, self.cell.is_last), facts)
+            return Step("missing", silence_words(policy, self.cell.is_last), facts)
         if self.reason == Reason.INSUFFICIENT_HISTORY:
             says, more = _too_little(account, int(self.frame.times[0, self.column]),
                                      self.frame.grid.step_ms)  # fmt: skip
@@ -264,13 +266,8 @@ class _Trace:
         if self.reason == Reason.INSUFFICIENT_HISTORY:
             return "Not judged: there is too little history."
         if self.is_anomaly:
-            return (
-                f"An anomaly, {severity.name.lower()}: it is {number(score)} times as far from the "
-                "expected value as the bound is."
-                if self.cell.severity is None and self.cell.member is None
-                else f"An anomaly, {severity.name.lower()}, with a score of {number(score)}; "
-                "the bound is 1."
-            )
+            measured = self.cell.severity is None and self.cell.member is None
+            return anomaly_words(severity.name.lower(), score, measured)
         why = {
             "consecutive": "too few points in a row are beyond their bound",
             "minimum_change": "the difference is too small to count",
@@ -291,26 +288,6 @@ def _largest(holds: Callable[[int], bool], rules: OutputRules) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low
-
-
-def _range(lower: float, upper: float) -> str:
-    if np.isnan(lower):
-        return "anywhere" if np.isnan(upper) else f"up to {number(upper)}"
-    return (
-        f"at {number(lower)} and above"
-        if np.isnan(upper)
-        else (f"from {number(lower)} to {number(upper)}")
-    )
-
-
-def _silence(policy: str, is_last: bool) -> str:
-    if policy == "anomaly":
-        return "A step without data is an anomaly, as no_data says."
-    if policy == "ignore":
-        return "A step without data means nothing, as no_data says."
-    if is_last:
-        return "The last expected step is without data, which is a warning."
-    return "A step without data means nothing unless it is the last one expected."
 
 
 def _too_little(account: Account, time_ms: int, step_ms: int) -> tuple[str, tuple[Fact, ...]]:

@@ -8,6 +8,7 @@ from service.notifications.not_judged import not_judged
 from service.notifications.wording import date_text, plural
 from service.report.facts import Lack, LackingSeries, ReportFacts
 from service.report.markup import fill, joined
+from service.report.why import why_missing, why_short
 from workflows.report import Report
 
 _MOST_ERRORS = 5
@@ -35,11 +36,14 @@ def _parts(facts: ReportFacts, report: Report) -> Iterator[Markup]:
         rows = [(one.name, _ready(one, facts.timezone)) for one in lacking.short.series]
         yield _group("Too short a history", "can be judged from", lacking.short, rows)
         yield Markup('<p class="note">If points keep arriving as they did.</p>')
+        yield why_short()
     if lacking.absent.count:
         rows = [(one.name, "") for one in lacking.absent.series]
         yield _group("Sent no data", "", lacking.absent, rows)
+        yield why_missing(facts.request.detector)
     if lacking.gaps.count:
         yield _gaps(lacking.gaps, report.counts.get("series", 0))
+        yield why_missing(facts.request.detector)
     if lacking.failed.count:
         yield _failed(
             [(one.name, one.error or "") for one in lacking.failed.series], lacking.failed.count

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors import Series, Window
 from service.clock import DAY_MS
 from service.report.facts import BandCurve, Card, Curve, Lacking, ReportFacts
 from service.report.markup import clean
@@ -66,6 +67,43 @@ def test_the_page_says_what_was_found_and_what_was_not() -> None:
     ):
         assert words in parsed.text, words
     assert "https://wiki.example.com/runbook" in parsed.addresses
+
+
+def test_each_point_unfolds_why_it_is_unusual_in_the_words_of_an_explanation() -> None:
+    whole = facts()
+    detector = {"type": "window", "consecutive": 2, "direction": "down"}
+    whole = replace(whole, request=replace(whole.request, detector=detector))
+    found = [anomaly(2), anomaly(3, None, score=None), anomaly(4, status="withdrawn")]
+    ranking = rank_series(found, complete=True)
+    shown = replace(whole, ranking=ranking, cards=[card(ranking.series[0], whole.cards[0].look)])
+    text = page(shown)
+    assert text.count('<details class="why">') == 2 + _unjudged(text), "none for what is withdrawn"
+    for words in (
+        "Normal is what lies from 0.4 to 0.44; the value is 0.09 below that.",
+        "Only drops count.",
+        "A point counts from the 2nd in a row beyond the same bound on",
+        "An anomaly, critical: it is 5.5 times as far from the expected value as the bound is.",
+        "The last expected step is without data, which is a warning.",
+    ):
+        assert words in Parsed(text).text, words
+    trace = Window(consecutive=2, direction="down").explain(
+        Series(np.arange(30) * DAY_MS, [0.42 + 0.001 * (day % 2) for day in range(29)] + [0.31]),
+        29 * DAY_MS,
+    )
+    assert "below that" in trace.step("bound").says
+    assert trace.step("direction").says == "Only drops count."
+
+
+def test_points_that_could_not_be_judged_unfold_why() -> None:
+    text = page(facts())
+    assert _unjudged(text) == 3, "too short, silent, with gaps"
+    said = Parsed(text).text
+    assert "had too few points before the ones that were looked at" in said
+    assert "A step without data means nothing unless it is the last one expected." in said
+
+
+def _unjudged(text: str) -> int:
+    return text.partition("What was not judged")[2].count('<details class="why">')
 
 
 def test_a_change_is_told_below_its_point() -> None:
