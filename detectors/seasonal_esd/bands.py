@@ -1,7 +1,7 @@
 """The series of a frame on their way to the test and back."""
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def bands_of(detector: "SeasonalESD", frame: Frame) -> Bands:
     outcome_of = outcome_as_given if detector.compat is None else outcome_as_twitter
     n = frame.judged.stop
     outcomes = [outcome_of(detector, frame, row) for row in range(len(frame.values))]
-    columns = {
+    columns: dict[str, Any] = {
         item.name: np.stack([getattr(one, item.name)[frame.judged] for one in outcomes])
         for item in fields(Outcome)
     }

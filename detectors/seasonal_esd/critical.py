@@ -33,6 +33,8 @@ def critical_values(n: int, steps: int, alpha: float, tails: int) -> Floats:
 
     Notes
     -----
+    Against exact quantiles: within 64 units in the last place for 6 degrees of freedom, 8 for more.
+
     B. Rosner, "Percentage Points for a Generalized ESD Many-Outlier Procedure", Technometrics 25
     (1983).
     """

@@ -1,6 +1,11 @@
-"""Slow, obvious versions of the decomposition and of the test, straight from their definitions."""
+"""Slow, obvious versions of the decomposition and of the test, straight from their definitions.
+
+The decomposition computes in the kind of number that it is given: long doubles bound the errors of
+the fast one.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +25,21 @@ def loess_at(y: Floats, at: float, window: int, degree: int, robustness: Floats)
     """Value at position `at` (points are 1..n) of a local fit of degree 0 or 1."""
     n = len(y)
     left = int(np.clip(np.floor(at) - (window + 1) // 2 + 1, 1, max(n - window + 1, 1)))
-    near = np.arange(left, min(left + window - 1, n) + 1)
+    near = np.arange(left, min(left + window - 1, n) + 1).astype(y.dtype)
     bandwidth = max(at - near[0], near[-1] - at)
     if window > n:
         bandwidth += (window - n) // 2
-    weights = tricube(np.abs(near - at), bandwidth) * robustness[near - 1]
+    inside = near.astype(np.int64) - 1
+    weights = tricube(np.abs(near - at), bandwidth) * robustness[inside]
     if weights.sum() <= 0:
-        return float("nan")
+        return np.nan
     weights = weights / weights.sum()
     if degree == 1:
         mean = (weights * near).sum()
         variance = (weights * (near - mean) ** 2).sum()
         if np.sqrt(variance) > 0.001 * (n - 1):
             weights = weights * ((at - mean) / variance * (near - mean) + 1)
-    return float((weights * y[near - 1]).sum())
+    return (weights * y[inside]).sum()  # type: ignore[no-any-return]
 
 
 def loess(y: Floats, window: int, degree: int, jump: int, robustness: Floats) -> Floats:
@@ -44,7 +50,10 @@ def loess(y: Floats, window: int, degree: int, jump: int, robustness: Floats) ->
         at.append(n)
     fits = [loess_at(y, i, window, degree, robustness) for i in at]
     fits = [y[i - 1] if np.isnan(fit) else fit for i, fit in zip(at, fits, strict=True)]
-    return np.interp(np.arange(1, n + 1), at, fits)
+    lines: list[Any] = []
+    for start, stop, a, b in zip(at, at[1:], fits, fits[1:], strict=False):
+        lines.append(a + (b - a) / (stop - start) * np.arange(stop - start))
+    return np.append(np.concatenate(lines), fits[-1])
 
 
 def next_odd(x: float) -> int:
@@ -57,10 +66,10 @@ def periodic_stl(y: Floats, period: int, outer: int = 15) -> tuple[Floats, Float
     trend_window = next_odd(np.ceil(1.5 * period / (1 - 1.5 / seasonal_window)))
     low_window = next_odd(period)
     jumps = [int(np.ceil(w / 10)) for w in (seasonal_window, trend_window, low_window)]
-    ones, robustness = np.ones(n), np.ones(n)
-    trend, seasonal = np.zeros(n), np.zeros(n)
+    ones, robustness = np.ones_like(y), np.ones_like(y)
+    trend, seasonal = np.zeros_like(y), np.zeros_like(y)
     for iteration in range(outer + 1):
-        course = np.empty(n + 2 * period)
+        course = np.empty(n + 2 * period, y.dtype)
         for phase in range(period):
             part, rho = (y - trend)[phase::period], robustness[phase::period]
             k = len(part)
@@ -72,7 +81,7 @@ def periodic_stl(y: Floats, period: int, outer: int = 15) -> tuple[Floats, Float
             course[phase::period] = [before, *smooth, after]
         low = course
         for width in (period, period, 3):
-            low = np.convolve(low, np.full(width, 1 / width), mode="valid")
+            low = np.convolve(low, np.full(width, y.dtype.type(1) / width), mode="valid")
         seasonal = course[period:-period] - loess(low, low_window, 1, jumps[2], ones)
         trend = loess(y - seasonal, trend_window, 1, jumps[1], robustness)
         if iteration < outer:
