@@ -1,6 +1,7 @@
 """Anomalies: search, one, and what people say about it."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
@@ -20,6 +21,16 @@ from storage.index import Anomaly, Severity, Status, Verdict
 from storage.series_key import SeriesKey
 
 router = APIRouter(prefix="/v1/anomalies", tags=["anomalies"], route_class=StrictRoute)
+
+
+class ChangeOut(BaseModel):
+    """A lasting change of a series; the anomaly's time is its date."""
+
+    kind: Literal["level", "slope"]
+    size: float = Field(description="In units of the value; of a slope, a day.")
+    confidence: float = Field(description="From 0 to 1.")
+    earliest: str = Field(description="The date lies between these two, 95 % sure.")
+    latest: str
 
 
 class AnomalyOut(BaseModel):
@@ -53,6 +64,9 @@ class AnomalyOut(BaseModel):
     comment: str
     verdict_by: str
     verdict_at: str | None
+    change: ChangeOut | None = Field(
+        default=None, description="Of a detector of changes: which change the point begins."
+    )
 
 
 class VerdictBody(Body):
@@ -94,6 +108,17 @@ def shown(anomaly: Anomaly) -> AnomalyOut:
         comment=anomaly.comment,
         verdict_by=anomaly.verdict_by,
         verdict_at=rfc3339_or_none(anomaly.verdict_at_ms),
+        change=None if anomaly.change is None else _change(anomaly.change),
+    )
+
+
+def _change(change: Mapping[str, Any]) -> ChangeOut:
+    return ChangeOut(
+        kind=change["kind"],
+        size=change["size"],
+        confidence=change["confidence"],
+        earliest=rfc3339(change["earliest_ms"]),
+        latest=rfc3339(change["latest_ms"]),
     )
 
 
