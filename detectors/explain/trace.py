@@ -298,5 +298,5 @@ def _too_little(account: Account, time_ms: int, step_ms: int) -> tuple[str, tupl
         return "There is too little history for a verdict.", ()
     says = f"There are {counted(points, 'point')} of history, and {needed:,} are needed."
     ready_ms = time_ms + (needed - points) * step_ms
-    says += f" With a point every {length(step_ms)} that will be so from {utc(ready_ms)} on."
+    says += f" With a point every {length(step_ms).removeprefix('1 ')} that will be so from {utc(ready_ms)} on."
     return says, (Fact("ready_at", utc(ready_ms), "time"),)
