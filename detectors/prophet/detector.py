@@ -237,6 +237,7 @@ class Prophet(Detector):
 
     def bands(self, frame: Frame) -> Bands:
         """Return the bands of a frame's series over its judged columns."""
+        self._check_history(frame)
         shape = frame.values[:, frame.judged].shape
         expected, width, size = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
         spreadless = np.zeros(shape, bool)
@@ -328,6 +329,20 @@ class Prophet(Detector):
             forecast = self.forecaster(design, history[~constant], judged)
             expected[~constant], spread[~constant] = forecast.expected, forecast.spread
         return expected, spread
+
+    def _check_history(self, frame: Frame) -> None:
+        """Refuse a length of history that never holds the points that a verdict needs."""
+        step_ms, fewest = frame.grid.step_ms, self.min_points or MIN_POINTS
+        # Of a few points the step is no more than a guess.
+        if self.history_length is None or np.isfinite(frame.values).sum(axis=1).max() < fewest:
+            return
+        points = self.schedule.history_ms(step_ms) // step_ms
+        if points < fewest:
+            raise ParameterError(
+                "history_length",
+                f"{dump_length(self.history_length)} holds {points} points of a step of "
+                f"{dump_length(step_ms * MILLISECOND)}, min_points asks for {fewest}",
+            )
 
     def _design(self, calendar: Calendar, rows: Ints) -> Design | None:
         """Return the design of the history rows, or None where they are too few."""

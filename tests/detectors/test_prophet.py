@@ -201,6 +201,17 @@ def test_too_little_to_judge_is_said_and_not_raised(values: list[float]) -> None
     assert not result.is_anomaly.any()
 
 
+def test_a_history_that_never_holds_enough_points_is_refused() -> None:
+    days = np.arange("2026-01-01", "2026-06-01", dtype="datetime64[D]")
+    one = Series(days, np.random.default_rng(0).normal(size=len(days)))
+    with pytest.raises(ParameterError, match=r"60d holds 60 points of a step of 1d, .* for 90"):
+        Prophet(history_length=timedelta(days=60)).detect(one, days[-1])
+    assert Prophet(history_length=timedelta(days=60), min_points=60).detect(one, days[-1]).judged[0]
+    few = Series(days[:40], np.arange(40.0))
+    lacking = Prophet(history_length=timedelta(days=60)).detect(few).reason
+    assert (lacking == Reason.INSUFFICIENT_HISTORY).all()
+
+
 def test_too_little_history_raises_on_request() -> None:
     with pytest.raises(InsufficientHistoryError):
         Prophet(on_insufficient="error").detect(daily(weekly_noise(1, 50)))
