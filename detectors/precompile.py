@@ -16,6 +16,7 @@ _DAY_MS = 86_400_000
 _PARAMETERS = (
     {"type": "threshold", "lower": 0.0},
     {"type": "window", "method": "z"},
+    {"type": "window", "method": "z", "baseline": "before_range"},
     {"type": "window", "method": "robust"},
     {"type": "window", "method": "quantile"},
     {"type": "window", "method": "pct", "centre": "median", "step_by": "point"},

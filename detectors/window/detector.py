@@ -25,6 +25,7 @@ from detectors.parameters import (
 from detectors.season import Season, key_count, keys_of
 from detectors.series import Floats, Millis
 from detectors.wall_clock import DAY_MS, MINUTE_MS
+from detectors.window.sliding import Slide
 from detectors.window.spans import Stepping, spans_of
 from detectors.window.widths import (
     pooled_factors,
@@ -174,6 +175,10 @@ class Window(Detector):
 
     def bands(self, frame: Frame) -> Bands:
         """Turn the statistics of each judged slot's baseline into bands."""
+        slide = self._slide(frame.grid)
+        if slide is not None:
+            factors = self._factors(slide.longest(frame), self.fewest_points(frame.grid))
+            return slide.bands(frame, factors, by_spread=self.method == "z")
         found = self.statistics(frame)
         below, above = self.half_widths(found)
         floor = _NUMERICAL_FLOOR * found.size
@@ -194,6 +199,9 @@ class Window(Detector):
 
     def statistics(self, frame: Frame) -> "Statistics":
         """Describe the baseline of each judged slot."""
+        slide = self._slide(frame.grid)
+        if slide is not None:
+            return slide.statistics(frame)
         # Only here: numba is slow to import, and a kernel to compile.
         from detectors.window.statistics import Statistics  # noqa: PLC0415
 
@@ -212,7 +220,7 @@ class Window(Detector):
             spans.stop,
             self._pools,
         )
-        if self.method == "z" or (self.method == "pct" and self.centre == "mean"):
+        if self._by_mean:
             from detectors.window.moments import moments  # noqa: PLC0415
 
             moments(*baselines, found)
@@ -221,6 +229,28 @@ class Window(Detector):
 
             ranks(*baselines, MODES[self.method], residual_inflations(_LARGEST_TABLED), found)
         return found
+
+    def _slide(self, grid: Grid) -> Slide | None:
+        """How windows slide, where they do and sums tell all about them."""
+        if not self._by_mean or self.season != "none" or self.stepping(grid.step_ms) != "point":
+            return None
+        return Slide.of(grid, self.length(grid.step_ms), self.gap)
+
+    def _factors(self, longest: int, fewest: int) -> Floats:
+        """Half-widths in spreads, in |mean| for pct, by the number of points; NaN for too few."""
+        points = np.arange(longest + 1.0)
+        if self.method == "pct":
+            factors = np.full(longest + 1, self.p / 100)
+        else:
+            by_freedom = student_factors(self.width, _round_up(points))
+            freedom = np.maximum(points - 1, 0).astype(np.int64)
+            factors = by_freedom[freedom] * np.sqrt(1 + 1 / np.maximum(points, 1))
+        factors[: max(fewest, 1)] = np.nan
+        return factors
+
+    @property
+    def _by_mean(self) -> bool:
+        return self.method == "z" or (self.method == "pct" and self.centre == "mean")
 
     def half_widths(self, found: "Statistics") -> tuple[Floats, Floats]:
         """Distances of the bounds below and above the centre; NaN where nothing can be said."""
