@@ -60,8 +60,9 @@ class Auto(Detector):
         return self._suited(frame).bands(frame)
 
     def account(self, frame: Frame, column: int) -> "Account":
-        """Let the chosen detector tell."""
-        return self._suited(frame).account(frame, column)
+        """Name the chosen detector, and let it tell."""
+        told = self._suited(frame).account(frame, column)
+        return replace(told, says=f"Chosen is {self._choice_of(frame)}. {told.says}")
 
     def try_many(
         self,
@@ -111,8 +112,11 @@ class Auto(Detector):
         return [self.chosen(choice) for _, choice in choices_at(step_ms)]
 
     def _suited(self, frame: Frame) -> Detector:
+        return self.chosen(self._choice_of(frame))
+
+    def _choice_of(self, frame: Frame) -> Choice:
         values = frame.values[0]
-        return self.chosen(_choice(frame.slot_times, values, frame.grid.step_ms, frame.request))
+        return _choice(frame.slot_times, values, frame.grid.step_ms, frame.request)
 
     def lead_in(self, grid: Grid) -> int:
         """Take the longest of all that can be chosen."""

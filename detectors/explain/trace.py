@@ -162,8 +162,8 @@ class _Trace:
         if self.reason in _UNJUDGED:
             return f"{words}; there is nothing to compare with it."
         if self.cell.member is not None:
-            among = "among" if self.cell.member else "not among"
-            return f"{words}. The test counts the point {among} the anomalies of the series."
+            counts = "counts" if self.cell.member else "does not count"
+            return f"{words}. The test {counts} the point among the anomalies of the series."
         return bound_words(self.cell.value, lower, upper, normal=normal)
 
     def _band(self, side: str) -> float:
@@ -298,5 +298,6 @@ def _too_little(account: Account, time_ms: int, step_ms: int) -> tuple[str, tupl
         return "There is too little history for a verdict.", ()
     says = f"There are {counted(points, 'point')} of history, and {needed:,} are needed."
     ready_ms = time_ms + (needed - points) * step_ms
-    says += f" With a point every {length(step_ms).removeprefix('1 ')} that will be so from {utc(ready_ms)} on."
+    every = length(step_ms).removeprefix("1 ")
+    says += f" With a point every {every} that will be so from {utc(ready_ms)} on."
     return says, (Fact("ready_at", utc(ready_ms), "time"),)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from detectors.bands import Bands
 from detectors.detector import MILLISECOND, Detector, elapsed
@@ -18,6 +18,9 @@ from detectors.parameters import (
     parse_optional_length,
     total,
 )
+
+if TYPE_CHECKING:
+    from detectors.explain.account import Account
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _NEARLY_A_DAY, _LONGEST_DAY = timedelta(hours=23), timedelta(hours=25)  # as the clocks change
@@ -123,6 +126,12 @@ class TrendChange(Detector):
         from detectors.trend_change import bands  # noqa: PLC0415 - numba is slow to import
 
         return bands.bands_of(self, frame)
+
+    def account(self, frame: Frame, column: int) -> "Account":
+        """Tell which stretch was tested, and of the change that begins at the point."""
+        from detectors.trend_change.account import account_of  # noqa: PLC0415 - for those who ask
+
+        return account_of(self, frame, column)
 
     def history(self, start: Instant, end: Instant, step: timedelta) -> timedelta:
         """Count the window back from `end`."""

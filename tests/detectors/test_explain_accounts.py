@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import median_abs_deviation
 
-from detectors import Prophet, SeasonalESD, Series, Threshold, Window
+from detectors import Auto, Prophet, SeasonalESD, Series, Threshold, TrendChange, Window
 from detectors.detector import Detector
 from detectors.explain import Step
 from detectors.series import Floats
@@ -143,3 +143,26 @@ def test_detectors_without_an_account_of_their_own_name_their_points() -> None:
     told = baseline(SeasonalESD(compat="twitter", period=7), noise(60))
     assert told.fact("points") == 59
     assert told.says.startswith("The detector was given 59 points before this one")
+
+
+def test_a_change_is_told_with_its_size_and_its_date() -> None:
+    values = noise(90)
+    values[60:] += 12
+    begins, normal = (baseline(TrendChange(), values, at) for at in (60, 61))
+    assert begins.fact("kind") == "level"
+    assert number(begins, "size") == pytest.approx(12, abs=1)
+    rise = number(begins, "fitted") - number(begins, "without")
+    assert rise == pytest.approx(number(begins, "size"))
+    assert "The level changes by +1" in begins.says
+    assert "more than 99.9 % sure" in begins.says
+    assert normal.fact("kind") is None
+    assert normal.says.endswith("None begins here.")
+    assert "No change is found" in baseline(TrendChange(), noise(90)).says
+    assert "at least 24 points are needed" in baseline(TrendChange(), noise(12)).says
+
+
+def test_auto_names_what_it_chose() -> None:
+    times = daily(60)
+    trace = Auto().explain(Series(times, noise(60)), times[-1], times[-3])
+    result = Auto().detect(Series(times, noise(60)), times[-3])
+    assert trace.step("baseline").says.startswith(f"Chosen is {result.chosen}. ")
