@@ -4,13 +4,14 @@ Classes are imported when they are asked for, so that nobody pays for a detector
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from detectors.detector import Detector
 from detectors.errors import ParameterError
 from detectors.parameters import parameters_of
+
+if TYPE_CHECKING:
+    from detectors.detector import Detector
 
 # Type as it stands in requests: module and class.
 _HOMES = {
@@ -31,7 +32,7 @@ def detector_types() -> tuple[str, ...]:
     return tuple(_HOMES)
 
 
-def detector_class(type_: Any) -> type[Detector]:
+def detector_class(type_: Any) -> "type[Detector]":
     """Import the class of a type of detector.
 
     Raises
@@ -46,7 +47,7 @@ def detector_class(type_: Any) -> type[Detector]:
     return found
 
 
-def detector_from_dict(description: Mapping[str, Any]) -> Detector:
+def detector_from_dict(description: Mapping[str, Any]) -> "Detector":
     """Make a detector from its type and parameters, as a request or `to_dict` gives them.
 
     Parameters
@@ -77,6 +78,8 @@ def detector_from_dict(description: Mapping[str, Any]) -> Detector:
     allowed = [item.name for item in parameters_of(chosen)]
     for name in given:
         if name not in allowed:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for this mistake
+
             close = get_close_matches(str(name), allowed, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise ParameterError(
