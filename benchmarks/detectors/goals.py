@@ -39,4 +39,4 @@ GOALS = {
         Goal("growth of peak memory, against the values", 6, 3, "less"),
     )
 }
-"""Goals by name. NAB's scores, the last row there, are `benchmarks.nab`'s and docs/nab.md's."""
+"""Goals by name. NAB's scores, the last row there, are those of `benchmarks.quality`."""

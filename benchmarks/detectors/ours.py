@@ -49,8 +49,8 @@ def rolling_z(values: Any, facts: "Facts") -> "tuple[Work, Told]":
     from benchmarks.detectors.data import student_factor
 
     window = facts["window"]
-    parameters = {"method": "z", "window": window, "min_points": window, "step_by": "point"}
-    detector = detector_from_dict({"type": "window", **parameters})
+    parameters = {"method": "z", "k": 3, "window": window, "min_points": window}
+    detector = detector_from_dict({"type": "window", "step_by": "point", **parameters})
     series = series_of(values, facts["step"])
     factor = student_factor(window)
 

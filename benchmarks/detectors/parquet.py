@@ -62,7 +62,7 @@ def read(_: Any, facts: "Facts") -> "tuple[Work, Told]":
 
 
 def window(_: Any, facts: "Facts") -> "tuple[Work, Told]":
-    return _judged(Window(window=facts["window"], min_points=facts["window"]), facts)
+    return _judged(Window(window=facts["window"], min_points=facts["window"], k=3), facts)
 
 
 def seasonal_esd(_: Any, facts: "Facts") -> "tuple[Work, Told]":

@@ -122,10 +122,10 @@ def matrices() -> tuple[Row, ...]:
             GOALS["threshold over a matrix, against a copy"], bounds),
         Row("rolling-z-bottleneck", what, ours("rolling_z", series),
             peer("bottleneck", "rolling_z", series, "bottleneck's mean + std"),
-            checks.same_moments, GOALS["rolling z, against bottleneck"], window),
+            checks.same_moments, GOALS["rolling z, against bottleneck"], window, 3),
         Row("rolling-z-polars", what, ours("rolling_z", series),
             peer("polars", "rolling_z", series, "polars' mean + std"),
-            checks.same_moments, None, window),
+            checks.same_moments, None, window, 3),
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _parquet(series: int) -> Given:
 
 
 def end_to_end() -> tuple[Row, ...]:
-    many, few = 2_000, 100
+    many, few = 2_000, 50
 
     def side(work: str, series: int) -> Worker:
         return Worker("Lupus", OURS, "benchmarks.detectors.parquet", work, series)
@@ -174,7 +174,7 @@ def end_to_end() -> tuple[Row, ...]:
         Row("parquet-z-polars", z, side("window", many),
             other("polars", "window_", many, "polars' rolling over groups"),
             checks.same_flags, None, partial(_parquet, many), 5),
-        Row("parquet-esd-pandas", "long-form Parquet to flags, 100 series of 730, seasonal ESD",
+        Row("parquet-esd-pandas", "long-form Parquet to flags, 50 series of 730, seasonal ESD",
             side("seasonal_esd", few),
             other("pandas", "seasonal_esd_", few, "pandas + statsmodels' STL + ESD loop"),
             checks.similar_flags, None, partial(_parquet, few), 3),

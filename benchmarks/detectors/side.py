@@ -48,7 +48,7 @@ class Worker:
     @contextmanager
     def begin(self, folder: Path) -> Iterator["WorkerTurns"]:
         arguments = [*command(self.environment, self.module), self.work, str(folder)]
-        with (folder / f"errors-{self.environment}").open("w+") as errors:
+        with (folder / f"errors-{self.module}").open("w+") as errors:
             process = subprocess.Popen(
                 [*arguments, str(self.series)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=errors, text=True, cwd=ROOT, env={**os.environ, **THREADS},

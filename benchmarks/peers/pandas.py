@@ -37,7 +37,7 @@ def seasonal_esd_from_parquet(_: Any, facts: Facts) -> tuple[Work, Told]:
     def work() -> Any:
         frame = pd.read_parquet(file).sort_values(["series", "ts"])
         flagged = []
-        for name, group in list(frame.groupby("series"))[: facts["esd_series"]]:
+        for name, group in frame.groupby("series"):
             values = group["value"].to_numpy()
             season = STL(values, period=period, seasonal=10 * len(values) + 1, robust=True).fit()
             residuals = values - season.seasonal - np.median(values)
@@ -49,7 +49,7 @@ def seasonal_esd_from_parquet(_: Any, facts: Facts) -> tuple[Work, Told]:
 
 
 def _flags(flagged: Any) -> dict[str, Any]:
-    return {"flags": [[int(name), int(time)] for name, times in flagged for time in times]}
+    return {"flags": [[str(name), int(time)] for name, times in flagged for time in times]}
 
 
 if __name__ == "__main__":
