@@ -26,4 +26,6 @@ def bands_of(detector: "SeasonalESD", frame: Frame) -> Bands:
     }
     values = frame.values[:, :n]
     size = np.max(np.abs(values), axis=1, keepdims=True, initial=0.0, where=~np.isnan(values))
-    return Bands(baseline_size=size, insufficient=np.isnan(columns["expected"]), **columns)
+    beyond = ~np.isfinite(columns["expected"])  # untested, or larger than any number
+    columns["expected"][beyond] = np.nan
+    return Bands(baseline_size=size, insufficient=beyond, **columns)

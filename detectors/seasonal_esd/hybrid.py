@@ -99,6 +99,7 @@ class Tested:
     residuals: Floats
 
 
+@np.errstate(over="ignore")  # bounds and paths beside the largest numbers may be infinite
 def run_test(
     values: Floats,
     steps: int,

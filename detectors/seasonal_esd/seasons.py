@@ -32,9 +32,11 @@ def several_stl(values: Floats, periods: tuple[int, ...]) -> tuple[Floats, Float
     # Only for those who have several seasons: it brings pandas, and takes over a second.
     from statsmodels.tsa.seasonal import MSTL  # noqa: PLC0415
 
+    # Sums of the largest numbers overflow; powers of two round nothing.
+    unit = np.ldexp(1.0, min(int(np.frexp(np.abs(values).max())[1]), 1023))
     window = 10 * len(values) + 1
     found = MSTL(
-        values,
+        values / unit,
         periods=periods,
         windows=(window,) * len(periods),
         stl_kwargs={
@@ -50,7 +52,8 @@ def several_stl(values: Floats, periods: tuple[int, ...]) -> tuple[Floats, Float
     seasonal = np.zeros(len(values))
     for course, period in zip(found.seasonal.T, periods, strict=True):
         seasonal += phase_means(course, period)
-    return seasonal, np.asarray(found.trend)
+    with np.errstate(over="ignore"):
+        return seasonal * unit, np.asarray(found.trend) * unit
 
 
 def phase_means(course: Floats, period: int) -> Floats:

@@ -26,7 +26,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ]
     + [{"method": "robust", "season": "day_of_week", "spread": "per_key"}],
     "prophet": [{}, {"scaling": "absmax"}, {"growth": "flat"}],
-    "seasonal_esd": [{}, {"longterm": 50}, {"threshold": "p95"}, {"period": 2}],
+    "seasonal_esd": [
+        {},
+        {"longterm": 50},
+        {"threshold": "p95"},
+        {"period": 2},
+        {"periods": [7, 14]},
+    ],
 }
 """What else is tried beside the defaults; a new detector joins with its defaults."""
 
