@@ -13,7 +13,8 @@ def draw() -> None:
         case = case.with_event([row], -260.0)
     parts = [("15 days before the range", 15, 30), ("40 days", 40, 56), ("115 days", 115, 140)]
     strip("auto", case, [
-        Panel(f"{words}: {_chosen(case, first)}", {"type": "auto"}, _part(case, last), start=first)
+        Panel(f"{words}: {_chosen(case, first)}", {"type": "auto"},
+              _part(case, first, last), start=first)
         for words, first, last in parts
     ])  # fmt: skip
     hours = traffic(30, seed=6)
@@ -22,7 +23,7 @@ def draw() -> None:
     parts = [("2 days of hours", 2, 5), ("10 days", 10, 14), ("25 days", 25, 30)]
     strip("auto_hourly", hours, [
         Panel(f"{words}: {_chosen(hours, 24 * first)}", {"type": "auto"},
-              _part(hours, 24 * last), start=24 * first)
+              _part(hours, 24 * first, 24 * last), start=24 * first)
         for words, first, last in parts
     ])  # fmt: skip
 
@@ -36,8 +37,8 @@ def _chosen(case: Case, start: int) -> str:
     return str(own.get("season", own["type"]))
 
 
-def _part(case: Case, last: int) -> Case:
-    events = tuple(event for event in case.events if max(event) < last)
+def _part(case: Case, first: int, last: int) -> Case:
+    events = tuple(event for event in case.events if first <= event[0] < last)
     shown = max(0, last - 24 * 12)
     return replace(
         case, times=case.times[:last], values=case.values[:last], events=events, shown=shown

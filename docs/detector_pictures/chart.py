@@ -85,12 +85,12 @@ def strip(
     save(figure, name)
 
 
-def save(figure: Figure, name: str) -> None:
-    """Write a picture with few colours, which makes it a third as large."""
+def save(figure: Figure, name: str, *more: str) -> None:
+    """Write a picture with few colours, and `more`, which makes it a third as large."""
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=100, format="png")
     image = Image.open(drawn).convert("RGB")
-    image = image.quantize(palette=_palette(), dither=Image.Dither.NONE)
+    image = image.quantize(palette=_palette(*more), dither=Image.Dither.NONE)
     colors = image.getpalette() or []
     ground = 3 * int(image.getpixel((0, 0)))
     colors[ground : ground + 3] = [255] * 3
@@ -100,9 +100,10 @@ def save(figure: Figure, name: str) -> None:
     print(f"{name}.png", (IMAGES / f"{name}.png").stat().st_size // 1000, "kB")
 
 
-def _palette() -> Image.Image:
+def _palette(*more: str) -> Image.Image:
     """Each colour and its ways to white and to the band, so that none of them is lost."""
-    colors = [to_rgb(color) for color in (BAND, EXPECTED, LINE, FLAG, EVENT, "#bdbdbd", SILENT)]
+    named = (BAND, EXPECTED, LINE, FLAG, EVENT, "#bdbdbd", SILENT, *more)
+    colors = [to_rgb(color) for color in named]
     grounds = [(1.0, 1.0, 1.0), to_rgb(BAND)]
     shades = [
         round(255 * (share * a + (1 - share) * b))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from detector_pictures.chart import Panel, strip
-from detector_pictures.made import Case, latency, level, orders, quality, traffic, wandering
+from detector_pictures.made import Case, latency, level, orders, quality, traffic
 
 
 def draw() -> None:
@@ -149,9 +149,4 @@ def failures() -> None:
         Panel("z on a skewed latency", _window()),
         Panel("method: quantile, k: 2", _window(method="quantile")),
         Panel("consecutive: 2", _window(consecutive=2)),
-    ])  # fmt: skip
-    strip("window_fails_memory", replace(wandering(400, 0.0, 11), shown=30), [
-        Panel("no memory", _window()),
-        Panel("remembers 60 % of yesterday", _window(), replace(wandering(400, 0.6, 11), shown=30)),
-        Panel("remembers 90 %", _window(), replace(wandering(400, 0.9, 11), shown=30)),
     ])  # fmt: skip
