@@ -108,6 +108,26 @@ def test_the_verdict_names_the_gate_that_decided(
     check(detector, one, daily()[-10], daily()[-1] + 1, detector.detect(one, daily()[-10]))
 
 
+@pytest.mark.parametrize("needed", [2, 3])
+def test_points_in_a_row_are_counted_across_a_gap(type_: str, needed: int) -> None:
+    """Up, up, no data, up: the third counts whether the gap may be one step or not."""
+    values = noise(150)
+    values[[-5, -4, -2]] += 30
+    times = np.delete(daily(), -3)
+    one = Series(times, np.delete(values, -3))
+    for gap in (0, 1):
+        detector = detector_of(type_, consecutive=needed, max_gap=gap)
+        result = detector.detect(one, times[-5], int(times[-1]) + 1)
+        check(detector, one, times[-5], int(times[-1]) + 1, result)
+        if type_ == "threshold":
+            counted = [
+                detector.explain(one, times[at], times[-5]).step("consecutive").fact("in_a_row")
+                for at in (-4, -3, -2)
+            ]
+            assert counted == [1, 2, min(needed, 3) if gap else 1]
+            assert result.is_anomaly.sum() == (4 - needed if gap else 3 - needed)
+
+
 def test_a_baseline_without_spread_is_explained_and_replayed(type_: str) -> None:
     values = np.full(150, LEVEL)
     values[-3] += 30
