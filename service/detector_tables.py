@@ -12,7 +12,7 @@ from detectors.auto.choice import choices_at
 from detectors.auto.quiet import quiet
 from detectors.catalog import detector_class, detector_types
 from detectors.detector import Detector
-from detectors.parameters import default_of, dumped, parameters_of
+from detectors.parameters import LENGTH_SCHEMA, default_of, dumped, parameters_of
 from detectors.schema import json_schema
 
 FOLDER = "detectors"
@@ -20,6 +20,7 @@ _COMMON = "common"
 
 _STEPS = {"daily": timedelta(days=1), "hourly": timedelta(hours=1), "5 min": timedelta(minutes=5)}
 _STEP_HEADS = " | ".join(f"{step} points" for step in _STEPS)
+_LENGTH = 'a duration `"28d"`, `"12h"`, `"5min"` or a number of steps'
 # A week judged, as in most requests; the dates themselves do not matter.
 _WEEK = (datetime.fromisoformat("2026-11-02T00:00Z"), datetime.fromisoformat("2026-11-09T00:00Z"))
 # The one type that needs to be told something.
@@ -149,7 +150,9 @@ def allowed(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if "anyOf" in schema:
-        return " or ".join(allowed(part) for part in schema["anyOf"])
+        parts = [part for part in schema["anyOf"] if part not in LENGTH_SCHEMA["anyOf"]]
+        is_length = len(parts) < len(schema["anyOf"])
+        return " or ".join([*[_LENGTH] * is_length, *map(allowed, parts)])
     kinds = schema.get("type", "anything")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     return " or ".join(_kind(kind, schema) for kind in kinds)
@@ -165,7 +168,7 @@ def _kind(kind: str, schema: Mapping[str, Any]) -> str:
     if kind == "array":
         inside = allowed(schema.get("items", {}))
         pair = schema.get("minItems") == schema.get("maxItems") == 2
-        return f"[{inside}, {inside}]" if pair else f"a list of {inside}"
+        return f"[{inside}, {inside}]" if pair else f"a list, each {inside}"
     if kind == "object":
         names = ", ".join(f"`{name}`" for name in schema.get("properties", {}))
         return f"an object of {names}" if names else "an object"
@@ -177,7 +180,7 @@ def _text(schema: Mapping[str, Any]) -> str:
     if schema.get("format") == "date":
         return 'a date `"2026-12-25"`'
     pattern = schema.get("pattern", "")
-    for examples in (("28d", "12h", "5min"), ("7d", "2w"), ("DE", "US-NY")):
+    for examples in (("7d", "2w"), ("DE", "US-NY")):
         if pattern and all(re.search(pattern, one) for one in examples):
             return ", ".join(f'`"{one}"`' for one in examples)
     return f"text like `{pattern}`" if pattern else "text"
@@ -185,4 +188,10 @@ def _text(schema: Mapping[str, Any]) -> str:
 
 def _limits(schema: Mapping[str, Any]) -> str:
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    return ", ".join(f"{sign} {schema[key]:,g}" for key, sign in signs.items() if key in schema)
+    return ", ".join(
+        f"{sign} {_plain(schema[key])}" for key, sign in signs.items() if key in schema
+    )
+
+
+def _plain(number: float) -> str:
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
