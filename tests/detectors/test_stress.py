@@ -43,7 +43,7 @@ EVERYTHING = [
 ]
 
 OPEN = {
-    "window-z": ("hugest", 900, -900),
+    "window-z": ("hugest", "the largest numbers in turns", 900, -900),
     "window-z-day_of_week": ("the largest numbers in the history", 900, -900),
     "window-quantile": ("the largest numbers in turns",),
     "window-pct": ("hugest", "the largest numbers in turns"),
