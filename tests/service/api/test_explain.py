@@ -220,3 +220,40 @@ class TestCommandLine:
     ) -> None:
         assert main(["explain", run["id"], "ndcg@11", LAST]) == 64
         assert "read no series ndcg@11" in capsys.readouterr().err
+
+
+def test_each_channel_says_for_itself_what_held_an_anomaly_back(working: House) -> None:
+    """An episode that was told, a channel that takes no anomalies, and then a withdrawal."""
+    source = working.source("why.told")
+    for name, events in (("why-all", None), ("why-deaf", ["failed"])):
+        hook = {"kind": "webhook", "url": "http://127.0.0.1:9/hook"}
+        hook |= {"events": events} if events else {}
+        working.call("PUT", f"/v1/channels/{name}", 201, json=hook)
+    drop = [*VALUES[:-2], 0.2, 0.21]
+    sent = daily(drop, labels={"region": "jp"})
+    working.send(source, sent)
+    notify = {"channels": ["why-all", "why-deaf"], "max_age": "5200w"}
+    body = {"rule": "why", "detector": {"type": "threshold", "lower": 0.3}, "notify": notify}
+
+    def ran(end: str, **more: Any) -> dict[str, Any]:
+        days = {"start": "2026-07-17", "end": end}
+        return working.detect(detection(source, range=days, **{**body, **more}))
+
+    def why(run: dict[str, Any], time: str) -> list[Any]:
+        steps = [one for one in explain(working, run, "jp", time)["steps"] if one["kind"] == "told"]
+        facts = [{fact["name"]: fact["value"] for fact in step["facts"]} for step in steps]
+        return [one["sent"] or one["why"] for one in facts]
+
+    assert why(ran("2026-07-30"), "2026-07-29") == [True, "channel_does_not_take_it"]
+    second = ran("2026-07-31")
+    assert why(second, "2026-07-30") == ["episode_told", "channel_does_not_take_it"]
+    assert why(second, "2026-07-29") == ["told_before", None]
+    unasked = ran("2026-07-31", rule="other", notify={**notify, "on": ["failed"]})
+    assert why(unasked, "2026-07-30") == ["not_asked_for", "not_asked_for"]
+    working.send(source, [{**one, "value": 0.41} for one in sent[-2:]])
+    third = ran("2026-07-31")
+    assert why(third, "2026-07-29") == [True, "never_told"]
+    answer = explain(working, third, "jp", "2026-07-29")
+    assert answer["agrees"] is True
+    assert any("The withdrawal was told to why-all" in one["says"] for one in answer["steps"])
+    assert why(third, "2026-07-30") == ["never_told", "never_told"]
