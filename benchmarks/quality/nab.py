@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.quality.configurations import Description
 from benchmarks.quality.nab_files import NabFile, Times, profiles, read_files, recorded_flags
-from benchmarks.quality.nab_score import Weights, Worth, best_score, score_at, worth
+from benchmarks.quality.nab_score import Weights, best_score, score_at, worth
 from benchmarks.quality.windowed_gaussian import windowed_gaussian
 from detectors import Result, detector_from_dict
 from detectors.episodes import REACH
@@ -28,9 +28,10 @@ CONFIGURATIONS: Mapping[str, Description] = {
 }
 """One for all files. The files have gaps, which only `compat` lets seasonal ESD pass over."""
 
-MERGED = timedelta(hours=4)
-"""Alarms this close together are one episode."""
-_THRESHOLDS = 60  # tried for episodes, where each threshold makes others
+MERGED = timedelta(hours=8)
+"""Alarms at most so far apart are one episode, on whichever side."""
+_THRESHOLDS = 40  # tried for episodes
+_JUST_BEYOND = np.nextafter(1.0, 2.0)  # what is not anomalous scores 1 at most
 
 
 def measured(place: Path) -> Iterator[dict[str, Any]]:
@@ -65,30 +66,36 @@ def _scores(file: NabFile, outcome: object) -> Floats:
 
 def _scored(place: Path, files: Sequence[NabFile], scores: Sequence[Floats]) -> dict[str, Any]:
     points, episodes = {}, {}
+    merged = [
+        [
+            starts(file.times, one >= threshold).astype(np.float64)
+            for file, one in zip(files, scores, strict=True)
+        ]
+        for threshold in _thresholds(scores)
+    ]
     for profile, costs in profiles(place).items():
         weights = Weights(costs["tpWeight"], costs["fnWeight"], costs["fpWeight"])
         worths = [worth(len(file.values), file.windows, weights) for file in files]
         points[profile] = best_score(scores, worths, weights)[0]
-        episodes[profile] = _merged_score(files, scores, worths, weights)
+        # Each threshold makes other episodes, so each is scored by itself.
+        made = [score_at(1.0, first, worths, weights) for first in merged]
+        episodes[profile] = max(0.0, *made)
     return {"points": points, "episodes": episodes}
 
 
-def _merged_score(
-    files: Sequence[NabFile],
-    scores: Sequence[Floats],
-    worths: Sequence[Worth],
-    weights: Weights,
-) -> float:
-    """The best score of all thresholds where only an episode's first row is an alarm."""
+def _thresholds(scores: Sequence[Floats]) -> Floats:
+    """The bound itself, quantiles of the scores, close together at the top, and of those beyond."""
     raised = np.concatenate([one[one > 0] for one in scores])
-    best = 0.0
-    for threshold in np.unique(np.quantile(raised, np.linspace(0.3, 1, _THRESHOLDS) ** 0.25)):
-        first = [
-            starts(file.times, one >= threshold).astype(np.float64)
-            for file, one in zip(files, scores, strict=True)
-        ]
-        best = max(best, score_at(1.0, first, worths, weights))
-    return best
+    beyond = np.append(raised[raised > 1], _JUST_BEYOND)
+    return np.unique(
+        np.concatenate(
+            [
+                [_JUST_BEYOND],
+                np.quantile(raised, np.linspace(0.0, 1.0, _THRESHOLDS) ** 0.1),
+                np.quantile(beyond, np.linspace(0.0, 0.9, _THRESHOLDS // 2)),
+            ]
+        )
+    )
 
 
 def starts(times: Times, above: Flags, merged: timedelta = MERGED) -> Flags:

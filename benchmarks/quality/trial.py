@@ -20,6 +20,7 @@ HORIZON: Mapping[Step, int] = {"daily": 60, "hourly": 24 * 14}
 """Points that are judged, after the history."""
 # An alarm so many steps after an event's end still counts for it, and never as a false one.
 GRACE = 2
+MERGED = 3
 # These test a series as a whole: in use they judge each day with what is known on that day.
 _WHOLE = ("seasonal_esd",)
 _YEAR_DAYS = 365.25
@@ -43,6 +44,15 @@ class Verdicts:
         earlier[:, 1:] = self.anomaly[:, :-1] & same_side
         return self.anomaly & ~earlier
 
+    def episodes(self, gap: int) -> int:
+        """Count episodes with up to so many steps between two points of one."""
+        total = 0
+        for side in np.unique(self.side[self.anomaly]):
+            row, column = np.nonzero(self.anomaly & (self.side == side))
+            far = (np.diff(row) > 0) | (np.diff(column) > gap + 1)
+            total += 1 + int(far.sum())
+        return total
+
 
 @dataclass(frozen=True)
 class Found:
@@ -54,6 +64,11 @@ class Found:
     """Median steps from an event's first point to its alarm; None without any."""
     others: int
     """Episodes that began outside the events."""
+    points: int
+    """Anomalous points, in the events and outside."""
+    episodes: int
+    merged: int
+    """Episodes with up to `MERGED` steps between two points of one."""
     judged: float
     """Share of the horizon's points with data that got a verdict."""
 
@@ -109,7 +124,16 @@ def found(
             others += int(outside.sum())
         delay = float(np.median(delays)) if delays else None
         judged = float(said.judged[~said.silent].mean())
-        answers[kind] = Found(len(first), len(delays), delay, others, judged)
+        answers[kind] = Found(
+            events=len(first),
+            found=len(delays),
+            delay=delay,
+            others=others,
+            points=int(said.anomaly.sum()),
+            episodes=said.episodes(0),
+            merged=said.episodes(MERGED),
+            judged=judged,
+        )
     return answers
 
 
