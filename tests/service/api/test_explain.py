@@ -226,7 +226,7 @@ def test_each_channel_says_for_itself_what_held_an_anomaly_back(working: House) 
     """An episode that was told, a channel that takes no anomalies, and then a withdrawal."""
     source = working.source("why.told")
     for name, events in (("why-all", None), ("why-deaf", ["failed"])):
-        hook = {"kind": "webhook", "url": "http://127.0.0.1:9/hook"}
+        hook: dict[str, Any] = {"kind": "webhook", "url": "http://127.0.0.1:9/hook"}
         hook |= {"events": events} if events else {}
         working.call("PUT", f"/v1/channels/{name}", 201, json=hook)
     drop = [*VALUES[:-2], 0.2, 0.21]
