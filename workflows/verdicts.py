@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from detectors import DetectorError, Reason, Result, Series
 from detectors.detector import Detector
-from detectors.result import Change
 from workflows.chunk import CHUNK_RESULT_SCHEMA, CHUNK_SERIES_SCHEMA
 from workflows.inputs import Floats, Ints, SeriesBlock
+from workflows.lasting import facts_of
 from workflows.readiness import Readiness
 
 Outcome = Result | Exception
@@ -184,7 +184,7 @@ class _Rows:
         times = _joined([result.times.view(np.int64) for result in results], np.int64)
         failed = np.array([not isinstance(outcome, Result) for outcome in outcomes], np.bool_)
         changes = {
-            number << _TIME_BITS | int(one.time.astype(np.int64)): _change_text(one)
+            number << _TIME_BITS | int(one.time.astype(np.int64)): json.dumps(facts_of(one))
             for number, outcome in enumerate(outcomes)
             if isinstance(outcome, Result)
             for one in outcome.changes
@@ -254,18 +254,6 @@ class _Rows:
         for row, text in zip(rows.tolist(), self.changes.values(), strict=True):
             texts[row] = text
         return pa.array(texts, pa.string())
-
-
-def _change_text(change: Change) -> str:
-    return json.dumps(
-        {
-            "kind": change.kind,
-            "size": change.size,
-            "confidence": change.confidence,
-            "earliest_ms": int(change.earliest.astype(np.int64)),
-            "latest_ms": int(change.latest.astype(np.int64)),
-        }
-    )
 
 
 def _sort_key(position: Ints, times: Ints) -> Ints:

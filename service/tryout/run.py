@@ -13,6 +13,7 @@ from rich.console import Console
 
 from detectors.errors import DetectorError
 from service.accept_defaults import detector_with_defaults
+from service.tryout.changes import changes_as_json, show_changes
 from service.tryout.choose import DAY, choose_detector, step_words
 from service.tryout.columns import assign_columns
 from service.tryout.errors import TryError
@@ -102,6 +103,7 @@ def _show(
         console.print(findings[0].series.name, style="bold")
         console.print(picture(findings[0], console.width))
         show_table(console, findings, with_time)
+        show_changes(console, findings, with_time)
     noun = "anomaly" if total == 1 else "anomalies"
     console.print(
         f"\n[bold]{total} {noun}[/] in {touched} of {len(findings)} series; "
@@ -170,4 +172,5 @@ def _as_json(
         "chosen": dict(chosen),
         "series": len(findings),
         "anomalies": rows,
+        "changes": changes_as_json(findings),
     }
