@@ -1,5 +1,7 @@
-"""The picture of docs/detectors/README.md: false alarms on series in which nothing happens."""
+"""The pictures of docs/detectors/README.md: what the quality benchmark found, and plain noise."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from detector_pictures.chart import FLAG, save
+from detector_pictures.chart import FLAG, SILENT, save
 from detector_pictures.made import DAY, Floats, times_of, wandering
 from detectors import Series, detector_from_dict
 
+ROOT = Path(__file__).parents[2]
+Row = dict[str, Any]
+_AUTO = ("o", "#000000", "-")
+_WINDOW, _SEASON = ("s", "#0072b2", "-"), ("D", "#56b4e9", "-")
+_HOUR, _PROPHET, _ESD = ("v", "#009e73", "--"), ("^", "#d55e00", "--"), ("x", "#cc79a7", ":")
+STYLES = (_AUTO, _WINDOW, _SEASON, _HOUR, _PROPHET, _ESD)
+# As the benchmark names them: marker, colour (Okabe and Ito's), line.
+BENCHMARKED = {
+    "daily": {
+        "auto": _AUTO, "window": _WINDOW, "window, day_of_week": _SEASON, "prophet": _PROPHET,
+        "seasonal_esd": _ESD,
+    },
+    "hourly": {
+        "auto": _AUTO, "window": _WINDOW, "window, hour_of_day, 28d": _HOUR,
+        "window, hour_of_week": _SEASON, "prophet": _PROPHET, "seasonal_esd": _ESD,
+    },
+}  # fmt: skip
+COLUMNS = ("auto", "window", "window, day_of_week", "window, hour_of_day, 28d",
+           "window, hour_of_week", "prophet", "seasonal_esd")  # fmt: skip
+MOSTLY = 0.8  # Less judged than that, and the share found says little.
 SERIES, DAYS, YEAR = 40, 738, 365
 DETECTORS: dict[str, dict[str, Any]] = {
     "window": {"type": "window"},
@@ -23,6 +45,104 @@ DETECTORS: dict[str, dict[str, Any]] = {
 
 def draw() -> None:
     """Draw all."""
+    planted = json.loads((ROOT / "benchmarks" / "quality" / "results.json").read_text())["planted"]
+    histories(planted)
+    metrics(planted)
+    noise()
+
+
+def histories(planted: list[Row]) -> None:
+    """Share of planted events found, and false alarms, by the points of history."""
+    figure = Figure(figsize=(9.2, 4.4))
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(2, 2, sharex="col", sharey="row")
+    figure.subplots_adjust(left=0.08, right=0.8, bottom=0.1, top=0.92, wspace=0.08, hspace=0.12)
+    for column, (step, shown) in enumerate(BENCHMARKED.items()):
+        for name, (marker, color, style) in shown.items():
+            found = {}
+            for history in sorted({row["history"] for row in planted if row["step"] == step}):
+                one = _pooled(planted, name, step, history)
+                if one is not None:
+                    found[history] = one
+            for line, axes in enumerate(grid[:, column]):
+                axes.plot(
+                    list(found), [pair[line] for pair in found.values()],
+                    label=name, color=color, linestyle=style, linewidth=1.2, marker=marker,
+                    markersize=9 if name == "auto" else 5,
+                    markerfacecolor="none" if name == "auto" else color,
+                )  # fmt: skip
+        grid[0, column].set_title(f"{step} metrics", loc="left", fontsize=9, fontweight="bold")
+        grid[1, column].set_xlabel(f"{step} points of history", fontsize=8)
+        grid[1, column].set_yscale("log")
+    grid[0, 0].set_ylabel("planted events found, %", fontsize=8)
+    grid[1, 0].set_ylabel("false alarms a year", fontsize=8)
+    for axes in grid.flat:
+        axes.tick_params(labelsize=7)
+        axes.grid(color=SILENT, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    lines = {line.get_label(): line for axes in grid[0] for line in axes.get_lines()}
+    figure.legend(
+        lines.values(), lines.keys(), loc="center left", bbox_to_anchor=(0.805, 0.5), fontsize=7,
+        frameon=False,
+    )  # fmt: skip
+    save(figure, "guide_history", *(color for _, color, _ in STYLES))
+
+
+def metrics(planted: list[Row]) -> None:
+    """The same by metric, with the longest history."""
+    rows: dict[str, list[tuple[float, float] | None]] = {}
+    for step, shown in BENCHMARKED.items():
+        longest = max(row["history"] for row in planted if row["step"] == step)
+        for metric in ("ndcg", "ctr", "count", "latency"):
+            rows[f"{metric}, {step}"] = [
+                _pooled(planted, name, step, longest, metric) if name in shown else None
+                for name in COLUMNS
+            ]
+    figure = Figure(figsize=(9.2, 3.3))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.13, right=0.99, bottom=0.02, top=0.88)
+    shades = LinearSegmentedColormap.from_list("shades", ["#ffffff", FLAG])
+    alarms = [[np.nan if one is None else one[1] for one in line] for line in rows.values()]
+    axes.imshow(np.sqrt(alarms), cmap=shades, vmin=0, vmax=7, aspect="auto")
+    for row, line in enumerate(rows.values()):
+        for column, one in enumerate(line):
+            text = "" if one is None else f"{one[0]:.0f} %, {one[1]:.1f}"
+            axes.text(column, row, text, ha="center", va="center", fontsize=8)
+    _heads(axes, [name.replace(", ", ",\n", 1) for name in COLUMNS], list(rows))
+    save(figure, "guide_metrics")
+
+
+def _pooled(
+    planted: list[Row], name: str, step: str, history: int, metric: str | None = None
+) -> tuple[float, float] | None:
+    """Percent of events found and false episodes a series-year; None where nothing was judged."""
+    rows = [
+        row
+        for row in planted
+        if (row["detector"], row["step"], row["history"]) == (name, step, history)
+        and metric in (None, row["metric"])
+    ]
+    # Every request tells of missing points, so they say nothing of a detector.
+    events = [one for row in rows for kind, one in row["events"].items() if kind != "missing"]
+    years = sum(row["quiet"]["years"] for row in rows)
+    judged = sum(row["quiet"]["judged"] for row in rows) / max(len(rows), 1)
+    if judged < MOSTLY:
+        return None
+    found = sum(one["found"] for one in events) / sum(one["events"] for one in events)
+    return 100 * found, sum(row["quiet"]["episodes"] for row in rows) / years
+
+
+def _heads(axes: Any, columns: list[str], rows: list[str]) -> None:
+    axes.set_xticks(range(len(columns)), columns, fontsize=8)
+    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def noise() -> None:
+    """False alarms a year on series in which nothing happens."""
     noises = _noises()
     counts = [
         [_false_alarms(one, named) for named in DETECTORS.values()] for one in noises.values()
@@ -36,11 +156,7 @@ def draw() -> None:
     for row, line in enumerate(counts):
         for column, count in enumerate(line):
             axes.text(column, row, f"{count:.1f}", ha="center", va="center", fontsize=9)
-    axes.set_xticks(range(len(DETECTORS)), list(DETECTORS), fontsize=8)
-    axes.set_yticks(range(len(noises)), list(noises), fontsize=8)
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    _heads(axes, list(DETECTORS), list(noises))
     save(figure, "noise")
 
 
