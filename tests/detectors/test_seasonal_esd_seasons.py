@@ -63,6 +63,7 @@ def test_seasons_are_those_of_mstl_made_to_repeat_exactly() -> None:
     assert np.array_equal(seasonal[168:], seasonal[:-168])
 
 
+@pytest.mark.slow
 def test_the_sparse_fits_are_near_those_at_every_point() -> None:
     values, window = week_and_day(), 10 * N + 1
     dense = MSTL(
@@ -93,10 +94,11 @@ def test_means_of_phases_are_the_obvious_ones() -> None:
         np.testing.assert_allclose(means[phase::7], course[phase::7].mean(), rtol=1e-14)
 
 
-@pytest.mark.parametrize("periods", [["7d", "1d"], [timedelta(days=7), 24]])
-def test_seasons_are_points_or_times_in_any_order(periods: list[Any]) -> None:
-    values = week_and_day()
-    assert same(judged(values, periods=periods), judged(values, periods=[24, 168]))
+def test_seasons_are_points_or_times_in_any_order() -> None:
+    values = week_and_day(400, {})
+    wanted = judged(values, periods=[24, 168])
+    assert wanted.judged.all()
+    assert same(judged(values, periods=["7d", timedelta(days=1)]), wanted)
 
 
 def test_one_of_several_is_the_direct_path() -> None:

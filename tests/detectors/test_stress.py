@@ -37,7 +37,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 """What else is tried beside the defaults; a new detector joins with its defaults."""
 
 EVERYTHING = [
-    pytest.param(type_, variant, id="-".join([type_, *map(str, variant.values())]))
+    pytest.param(
+        type_,
+        variant,
+        id="-".join([type_, *map(str, variant.values())]),
+        marks=[pytest.mark.slow] if "periods" in variant else [],
+    )
     for type_ in detector_types()
     for variant in VARIANTS.get(type_, [{}])
 ]
