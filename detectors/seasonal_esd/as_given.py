@@ -43,9 +43,11 @@ def tested_stretches(detector: "SeasonalESD", frame: Frame, row: int) -> list[tu
     length = detector.stretch_slots(frame.grid)
     if counts.sum() < fewest_points(detector, period):
         return []
-    if not gaps_are_short(known, min([*shorter, period])):
-        return []
-    filled = with_season_for(filled_linearly(values, known), known & ~usable, period)
+    filled = values
+    if not counts.all():
+        if not gaps_are_short(known, min([*shorter, period])):
+            return []
+        filled = with_season_for(filled_linearly(values, known), known & ~usable, period)
     criteria = Criteria(
         period, detector.alpha, detector.direction, fall_back=True, shorter=tuple(shorter)
     )

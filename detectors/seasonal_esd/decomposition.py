@@ -19,10 +19,9 @@ _BLOCK = 256  # fitted points at a time: their running sums stay in the innermos
 def _interpolate(knots: Floats, jump: int, out: Floats) -> None:
     n = len(out)
     last = (n - 1) // jump
-    for q in range(last):
-        step = (knots[q + 1] - knots[q]) / jump
-        for j in range(jump):
-            out[q * jump + j] = knots[q] + step * j
+    for j in range(jump):
+        for q in range(last):
+            out[q * jump + j] = knots[q] + (knots[q + 1] - knots[q]) / jump * j
     tail = last * jump
     out[tail] = knots[last]
     rest = n - 1 - tail
@@ -37,8 +36,8 @@ def _interpolate(knots: Floats, jump: int, out: Floats) -> None:
 def _fold(values: Floats, jump: int, out: Floats) -> None:
     """Row r of `out` gets every jump-th value from the r-th on, so that windows become slices."""
     rows = len(values) // jump
-    for q in range(rows):
-        for r in range(jump):
+    for r in range(jump):
+        for q in range(rows):
             out[r, q] = values[q * jump + r]
     for i in range(rows * jump, len(values)):
         out[i - rows * jump, rows] = values[i]

@@ -101,17 +101,16 @@ def find_extremes(
 def _removed_rows(residuals: Floats, ordered: Floats, sides: NDArray[np.int8]) -> Rows:
     """Rows in order of removal; of equal residuals the first rows."""
     rows = np.empty(len(sides), np.int64)
-    rows[sides == 1] = _farthest(-residuals, -ordered[::-1], int((sides == 1).sum()))
-    rows[sides == -1] = _farthest(residuals, ordered, int((sides == -1).sum()))
+    high = sides == 1
+    above = int(np.count_nonzero(high))
+    if above:
+        rows[high] = _farthest(-residuals, -ordered[-above], above)
+    if above < len(rows):
+        rows[~high] = _farthest(residuals, ordered[len(rows) - above - 1], len(rows) - above)
     return rows
 
 
-def _farthest(residuals: Floats, ordered: Floats, count: int) -> Rows:
-    """Rows of the `count` smallest residuals, ascending, first rows first among equal ones."""
-    if count == 0:
-        return _NO_ORDER
-    limit = ordered[count - 1]
-    certain = np.flatnonzero(residuals < limit)
-    tied = np.flatnonzero(residuals == limit)[: count - len(certain)]
-    certain = certain[np.argsort(residuals[certain], kind="stable")]
-    return np.concatenate([certain, tied])
+def _farthest(residuals: Floats, limit: float, count: int) -> Rows:
+    """Rows of the `count` residuals up to a limit, ascending, first rows first among equal ones."""
+    rows = np.flatnonzero(residuals <= limit)
+    return rows[np.argsort(residuals[rows], kind="stable")[:count]]
