@@ -126,10 +126,14 @@ def _figures(rows: Sequence[Row]) -> dict[str, str]:
 
     def both(name: str, step: Step, history: int) -> str:
         found = at(name, step, history)
-        rate = _number(found.alarms_a_year)
-        return f"{rate} false alarms a series-year, {found.all_recall:.0%} found"
+        return _said(found)
+
+    def counts(name: str) -> str:
+        return _said(pooled(chosen(rows, name, "hourly", 672, "count")))
 
     return {
+        "count_week": counts("window, hour_of_week"),
+        "count_prophet": counts("prophet"),
         "window_daily": both("window", "daily", 90),
         "weekday_daily": both("window, day_of_week", "daily", 90),
         "robust_daily": both("window, robust", "daily", 90),
@@ -148,6 +152,11 @@ def _figures(rows: Sequence[Row]) -> dict[str, str]:
         "old_prophet_hourly": both("prophet, interval 0.997", "hourly", 672),
         "esd_hourly": both("seasonal_esd", "hourly", 672),
     }
+
+
+def _said(found: Pooled) -> str:
+    rate = _number(found.alarms_a_year)
+    return f"{rate} false alarms a series-year, {found.all_recall:.0%} found"
 
 
 def _steps(rows: Sequence[Row]) -> list[Step]:
