@@ -149,7 +149,7 @@ class _Found:
         says = f"Judged here are the {count:,} points that run {run.id} itself read of {self.key}."
         if not self.as_read:
             says = (
-                f"What run {run.id} read of {self.key} is not kept any more: judged here are the "
+                f"Nothing is kept of what run {run.id} read of {self.key}: judged here are the "
                 f"{count:,} points that the archive has of it now."
             )
         removed = bool(np.isin(time_ms, self.points.gone_ms))

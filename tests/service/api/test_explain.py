@@ -169,7 +169,7 @@ def test_after_its_folder_is_gone_the_archive_is_asked_and_the_answer_says_so(
     working.resources.stores.objects.delete_prefix(f"runs/{ended['id']}/")
     answer = explain(working, ended, "jp")
     assert (answer["points"], answer["agrees"]) == ("archive", True)
-    assert "is not kept any more" in step(answer, "points")[0]
+    assert "Nothing is kept of what" in step(answer, "points")[0]
     assert [one for one in answer["steps"] if one["kind"] in KINDS] == [
         one for one in kept["steps"] if one["kind"] in KINDS
     ]
