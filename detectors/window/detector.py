@@ -179,7 +179,7 @@ class Window(Detector):
         if slide is not None:
             factors = self._factors(slide.longest(frame), self.fewest_points(frame.grid))
             return slide.bands(frame, factors, by_spread=self.method == "z")
-        found = self.statistics(frame)
+        found, which = self._distinct(frame)
         below, above = self.half_widths(found)
         floor = _NUMERICAL_FLOOR * found.size
         if self.method == "quantile":
@@ -189,12 +189,12 @@ class Window(Detector):
             )
         insufficient = (found.points < self.fewest_points(frame.grid)) | np.isnan(below + above)
         return Bands(
-            expected=np.where(insufficient, np.nan, found.centre),
-            lower=found.centre - below,
-            upper=found.centre + above,
-            baseline_size=found.size,
-            insufficient=insufficient,
-            spreadless=np.maximum(below, above) <= floor,
+            expected=np.where(insufficient, np.nan, found.centre)[:, which],
+            lower=(found.centre - below)[:, which],
+            upper=(found.centre + above)[:, which],
+            baseline_size=found.size[:, which],
+            insufficient=insufficient[:, which],
+            spreadless=(np.maximum(below, above) <= floor)[:, which],
         )
 
     def statistics(self, frame: Frame) -> "Statistics":
@@ -202,6 +202,11 @@ class Window(Detector):
         slide = self._slide(frame.grid)
         if slide is not None:
             return slide.statistics(frame)
+        found, which = self._distinct(frame)
+        return type(found)(*(column[:, which] for column in found))
+
+    def _distinct(self, frame: Frame) -> tuple["Statistics", slice | Millis]:
+        """Describe each baseline once where neighbours share one; and whose is which column's."""
         # Only here: numba is slow to import, and a kernel to compile.
         from detectors.window.statistics import Statistics  # noqa: PLC0415
 
@@ -209,17 +214,13 @@ class Window(Detector):
         window = self.length(frame.grid.step_ms)
         stepping = self.stepping(frame.grid.step_ms)
         spans = spans_of(frame, window, self.gap, stepping, self.timezone)
-        shape = (len(values), len(spans.first))
+        marks = np.array([spans.first, spans.stop, keys[frame.judged]])
+        new = np.append(True, (marks[:, 1:] != marks[:, :-1]).any(axis=0))[: marks.shape[1]]
+        which = slice(None) if new.all() else np.cumsum(new) - 1
+        first, stop, own_keys = (np.ascontiguousarray(row) for row in marks[:, new])
+        shape = (len(values), len(first))
         found = Statistics(*(np.empty(shape) for _ in Statistics._fields))
-        baselines = (
-            values,
-            keys,
-            key_count(self.season),
-            keys[frame.judged],
-            spans.first,
-            spans.stop,
-            self._pools,
-        )
+        baselines = (values, keys, key_count(self.season), own_keys, first, stop, self._pools)
         if self._by_mean:
             from detectors.window.moments import moments  # noqa: PLC0415
 
@@ -228,7 +229,7 @@ class Window(Detector):
             from detectors.window.ranks import MODES, ranks  # noqa: PLC0415
 
             ranks(*baselines, MODES[self.method], residual_inflations(_LARGEST_TABLED), found)
-        return found
+        return found, which
 
     def _slide(self, grid: Grid) -> Slide | None:
         """How windows slide, where they do and sums tell all about them."""

@@ -305,11 +305,12 @@ def rolling_bands(
             _largest(values[i], length, stop + begin, size)
             for j in range(begin, min(begin + _PIECE, n)):
                 floor = _FLOOR * size[j - begin]
-                insufficient[i, j] = np.isnan(half[j])
+                lacking = np.isnan(half[j]) or np.isinf(mean[j])  # or beyond the largest number
+                insufficient[i, j] = lacking
                 spreadless[i, j] = half[j] <= floor
                 flagged += insufficient[i, j] or spreadless[i, j]
-                if half[j] <= floor:
+                if lacking:
+                    expected[i, j] = lower[i, j] = upper[i, j] = np.nan
+                elif half[j] <= floor:
                     lower[i, j], upper[i, j] = mean[j] - floor, mean[j] + floor
-                elif insufficient[i, j]:
-                    expected[i, j] = np.nan
     return flagged
