@@ -25,6 +25,7 @@ WEIGHED: Mapping[Step, Mapping[str, Description]] = {
         "window, k 3": {"type": "window", "k": 3.0},
         "window, hour_of_day, 28d": {"type": "window", "season": "hour_of_day", "window": "28d"},
         "window, hour_of_week": {"type": "window", "season": "hour_of_week"},
+        "window, hour_of_week, k 5": {"type": "window", "season": "hour_of_week", "k": 5.0},
         "prophet, interval 0.997": {"type": "prophet", "interval_width": 0.997},
     },
 }

@@ -15,7 +15,7 @@ from benchmarks.quality.trial import HORIZON
 _HERE = Path(__file__).resolve().parent
 ROOT = _HERE.parents[1]
 RESULTS = _HERE / "results.json"
-_SENTENCES = _HERE / "page.md"
+_SENTENCES = _HERE / "sentences.txt"
 PAGE_PATH = ROOT / "docs" / "quality.md"
 PICTURE_PATH = ROOT / "docs" / "images" / "quality.svg"
 _DIGITS = 4
@@ -133,7 +133,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, str]:
 
     return {
         "count_week": counts("window, hour_of_week"),
-        "count_prophet": counts("prophet"),
+        "count_wide": counts("window, hour_of_week, k 5"),
         "window_daily": both("window", "daily", 90),
         "weekday_daily": both("window, day_of_week", "daily", 90),
         "robust_daily": both("window, robust", "daily", 90),
