@@ -53,6 +53,8 @@ def test_every_detector_finds_the_drop(
     assert run["state"] == "succeeded", (run["counts"], run["failures"])
     assert run["counts"]["series"] == 1
     assert run["counts"]["judged"] == 21
+    taken = run["chosen"] or {}
+    assert list(taken.values()) == ([1] if detector["type"] == "auto" else [])
     found = working.call("GET", "/v1/anomalies", params={"source": source, "rule": rule})["items"]
     drops = [one for one in found if one["time"] == "2026-10-19T00:00:00Z"]
     assert len(drops) == 1
