@@ -48,10 +48,9 @@ EVERYTHING = [
 ]
 
 OPEN = {
-    "window-z": ("hugest", "the largest numbers in turns", 900, -900),
+    "window-z": (900, -900),
     "window-z-day_of_week": ("the largest numbers in the history", 900, -900),
     "window-quantile": ("the largest numbers in turns",),
-    "window-pct": ("hugest", "the largest numbers in turns"),
     "window-pct-day_of_week": (
         "the largest numbers in the history",
         "the largest numbers in turns",
