@@ -7,6 +7,7 @@ import pytest
 from TCLIService import ttypes
 
 from storage.errors import StorageError
+from storage.hive.connection import HiveConnection
 from storage.hive.deadline import Deadline
 from storage.hive.options import HiveOptions, hive_options
 from storage.hive.session import Session
@@ -39,12 +40,13 @@ def numbers(rows: int) -> str:
     )
 
 
-def sleeping(dialect: str, seconds: float) -> str:
-    """A statement that sleeps on the server, tenth by tenth."""
-    rows = round(seconds * 10)
+def sleeping(dialect: str, seconds: float, mark: str = "lupus.asleep") -> str:
+    """A statement that sleeps on the server, tenth by tenth, and marks that it does."""
+    rows, call = round(seconds * 10), _CALL[dialect]
     return (
-        f"select max(s) as s from (select {_CALL[dialect]}('java.lang.Thread', 'sleep', "
-        f"cast(n - n + 100 as bigint)) as s from "
+        f"select max(s) as s from (select concat("
+        f"coalesce({call}('java.lang.Thread', 'sleep', cast(n - n + 100 as bigint)), ''), "
+        f"{call}('java.lang.System', 'setProperty', '{mark}', 'yes')) as s from "
         f"(select posexplode(split(space({rows - 1}), ' ')) as (n, x)) q) r"
     )
 
@@ -62,6 +64,17 @@ def state_of(options: HiveOptions, operation: Any) -> str:
     finally:
         session.close()
     return STATES[answer.operationState]
+
+
+def is_asleep(connection: HiveConnection, dialect: str, mark: str) -> bool:
+    """Whether the server carries a sleeping statement out.
+
+    Spark lets go of one that is cancelled while it is planned, and carries it out all the same: a
+    minute's sleep would then hold one of two places that tasks have.
+    """
+    call = f"{_CALL[dialect]}('java.lang.System', 'getProperty', '{mark}')"
+    found: list[dict[str, Any]] = connection.table(f"select {call} as mark").to_pylist()
+    return found == [{"mark": "yes"}]
 
 
 def ends_on_the_server(options: HiveOptions, operation: Any) -> bool:

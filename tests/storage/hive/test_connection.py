@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -30,6 +31,7 @@ from tests.storage.hive.servers import (
     DIALECTS,
     PATIENCE_SECONDS,
     ends_on_the_server,
+    is_asleep,
     numbers,
     real_options,
     sleeping,
@@ -58,14 +60,14 @@ def connect() -> Iterator[Connect]:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Handles of the statements that sessions began."""
-    handles = []
+def started(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, list[Any]]:
+    """Handles of the statements that sessions began, by their text."""
+    handles: dict[str, list[Any]] = defaultdict(list)
     start = Session.start
 
     def noted(self: Session, sql: str, deadline: Deadline) -> Any:
-        handles.append(start(self, sql, deadline))
-        return handles[-1]
+        handles[sql].append(start(self, sql, deadline))
+        return handles[sql][-1]
 
     monkeypatch.setattr(Session, "start", noted)
     return handles
@@ -223,29 +225,31 @@ def test_session_settings_arrive(options: HiveOptions, connect: Connect) -> None
 
 
 def test_a_deadline_cancels_on_the_server(
-    options: HiveOptions, connect: Connect, started: list[Any]
+    options: HiveOptions, connect: Connect, started: Mapping[str, list[Any]]
 ) -> None:
     connection = connect(options)
     connection.table("select 1")  # the session is there
     begin = time.monotonic()
+    statement = sleeping(options.dialect, 600)
     with pytest.raises(UnreachableError, match="not done within 3 s, so it is cancelled"):
-        connection.execute(sleeping(options.dialect, 600), deadline_seconds=3)
+        connection.execute(statement, deadline_seconds=3)
     assert time.monotonic() - begin < 60  # the cancel is nobody's to wait for
-    assert ends_on_the_server(options, started[-1])
+    assert ends_on_the_server(options, started[statement][0])
     assert connection.table("select 1 as one").to_pydict() == {"one": [1]}
 
 
 def test_a_stream_that_is_closed_early_is_cancelled_on_the_server(
-    options: HiveOptions, connect: Connect, started: list[Any]
+    options: HiveOptions, connect: Connect, started: Mapping[str, list[Any]]
 ) -> None:
     connection = connect(options)
     stream = connection.stream(numbers(250_000))
     assert next(stream).num_rows > 0
-    assert state_of(options, started[-1]) == "FINISHED_STATE"
+    (handle,) = started[numbers(250_000)]
+    assert state_of(options, handle) == "FINISHED_STATE"
     del stream
     gc.collect()
     connection.close()
-    assert state_of(options, started[-1]) == "GONE"
+    assert state_of(options, handle) == "GONE"
 
 
 def test_a_killed_process_leaves_nothing_running(options: HiveOptions, tmp_path: Path) -> None:
@@ -313,18 +317,19 @@ def test_a_question_is_asked_again_when_the_connection_breaks_before_its_first_r
 
 
 def test_a_statement_is_not_carried_out_twice(
-    options: HiveOptions, connect: Connect, proxy: Proxy, started: list[Any]
+    options: HiveOptions, connect: Connect, proxy: Proxy, started: Mapping[str, list[Any]]
 ) -> None:
-    connection = connect(through(options, proxy))
+    connection, other, mark = connect(through(options, proxy)), connect(options), own_name("lupus.")
     connection.table("select 1")
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(connection.execute, sleeping(options.dialect, 600))
-        wait_until(lambda: len(started) == 2)
+        statement = sleeping(options.dialect, 600, mark)
+        running = threads.submit(connection.execute, statement)
+        wait_until(lambda: statement in started and is_asleep(other, options.dialect, mark))
         proxy.cut()
         with pytest.raises(UnreachableError):
             running.result(PATIENCE_SECONDS)
-    assert len(started) == 2
-    assert ends_on_the_server(options, started[-1])
+    (once,) = started[statement]
+    assert ends_on_the_server(options, once)
 
 
 def test_a_session_that_the_server_forgot_is_replaced(
@@ -390,16 +395,17 @@ def test_unused_sessions_are_closed(options: HiveOptions, connect: Connect, prox
 
 
 def test_closing_ends_what_other_threads_wait_for(
-    options: HiveOptions, connect: Connect, started: list[Any]
+    options: HiveOptions, connect: Connect, started: Mapping[str, list[Any]]
 ) -> None:
-    connection = connect(options)
+    connection, other, mark = connect(options), connect(options), own_name("lupus.")
+    statement = sleeping(options.dialect, 600, mark)
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(connection.execute, sleeping(options.dialect, 600))
-        wait_until(lambda: bool(started))
+        running = threads.submit(connection.execute, statement)
+        wait_until(lambda: statement in started and is_asleep(other, options.dialect, mark))
         connection.close()
         with pytest.raises((UnreachableError, InvalidError)):
             running.result(PATIENCE_SECONDS)
-    assert ends_on_the_server(options, started[0])
+    assert ends_on_the_server(options, started[statement][0])
 
 
 def test_a_rotated_password_is_used_by_the_next_session(
