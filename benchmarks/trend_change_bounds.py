@@ -30,7 +30,9 @@ PAIRS = 0.2
 HIGHEST_HELD = 0.9
 """Autocorrelation up to which the rate holds; with more a series can hardly be told from drift."""
 NEAR = 0.12
-PERIOD, SHORTEST = 7, 3
+PERIOD = 7
+SHORTEST = (3, 7)
+"""Fewest points beside a change: the least that is allowed, and the default."""
 HOME = Path(__file__).parent.parent / "detectors/trend_change/bounds.py"
 
 
@@ -44,22 +46,24 @@ def _series(n: int, phi: float) -> Floats:
 
 
 @numba.njit(nogil=True)
-def _simulate(draws: int, n: int, phi: float, raw_phis: Floats, phis: Floats, seed: int) -> Floats:
+def _simulate(
+    draws: int, n: int, phi: float, shortest: int, raw_phis: Floats, phis: Floats, seed: int
+) -> Floats:
     """Measured coefficient, what it stands for and statistic, for one change and for two."""
     np.random.seed(seed)  # noqa: NPY002
     out = np.empty((2, 3, draws))
     firsts, kinds = np.zeros(4, np.int64), np.zeros(4, np.int8)
     known, rows, allowed = np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    freedom = places(known, rows, allowed, PERIOD, SHORTEST)
+    freedom = places(known, rows, allowed, PERIOD, shortest)
     for i in range(draws):
         values = _series(n, phi)
-        pull_in(values, PERIOD, SHORTEST - 1)
+        pull_in(values, PERIOD, shortest - 1)
         for extra in range(1, 3):
-            raw = autocorrelation(values, known, rows, allowed, PERIOD, SHORTEST, firsts, kinds, 0,
+            raw = autocorrelation(values, known, rows, allowed, PERIOD, shortest, firsts, kinds, 0,
                                   extra, freedom, 0.0)  # fmt: skip
             stands_for = np.interp(raw, raw_phis[extra - 1], phis)
             out[extra - 1, 0, i], out[extra - 1, 1, i] = raw, stands_for
-            out[extra - 1, 2, i] = propose(values, rows, allowed, PERIOD, SHORTEST, stands_for,
+            out[extra - 1, 2, i] = propose(values, rows, allowed, PERIOD, shortest, stands_for,
                                            firsts, kinds, 0, extra, freedom, 0.0)  # fmt: skip
     return out
 
@@ -71,13 +75,15 @@ def _bounds_of(measured: Floats, statistic: Floats, open_: Flags, rate: float) -
     of all true ones together, at the level that gives the worst true one its rate. `open_` tells
     which series count.
     """
-    held = PHIS <= HIGHEST_HELD
+    held = np.repeat(PHIS <= HIGHEST_HELD, len(SHORTEST))
+    near = [_near(measured, statistic, open_, phi) for phi in PHIS]
     low, high = rate / 50, min(4 * rate, 0.5)
     bounds = np.empty(len(PHIS))
-    for _ in range(20):
-        level = np.sqrt(low * high)
-        bounds = np.array([_quantile(measured, statistic, open_, phi, level) for phi in PHIS])
-        bounds = np.maximum.accumulate(bounds)
+    for _ in range(14):
+        level = float(np.sqrt(low * high))
+        found = [values[min(int(np.searchsorted(share, level)), len(values) - 1)]
+                 for values, share in near]  # fmt: skip
+        bounds = np.maximum.accumulate(np.array(found))
         exceeded = (statistic > np.interp(measured, PHIS, bounds)) & open_
         if exceeded.mean(axis=1)[held].max() > rate:
             high = level
@@ -86,17 +92,21 @@ def _bounds_of(measured: Floats, statistic: Floats, open_: Flags, rate: float) -
     return bounds
 
 
-def _quantile(
-    measured: Floats, statistic: Floats, open_: Flags, phi: float, level: float
-) -> float:
-    """Statistic that a share `level` of the series measured near `phi` exceeds."""
+def _near(measured: Floats, statistic: Floats, open_: Flags, phi: float) -> tuple[Floats, Floats]:
+    """Statistics of the series measured near `phi`, largest first, and the share beyond each."""
     weight = np.maximum(1.0 - np.abs(measured - phi) / NEAR, 0.0).ravel()
-    near = weight > 0
-    value, weight, counts = statistic.ravel()[near], weight[near], open_.ravel()[near]
-    order = np.argsort(-value)
-    beyond = np.cumsum(weight[order] * counts[order])
-    at = int(np.searchsorted(beyond, level * weight.sum()))
-    return float(value[order[min(at, len(order) - 1)]])
+    near = np.flatnonzero(weight)
+    order = near[np.argsort(-statistic.ravel()[near])]
+    beyond = np.cumsum(weight[order] * open_.ravel()[order])
+    return statistic.ravel()[order], beyond / weight.sum()
+
+
+def _families(draws: int, n: int, raw_phis: Floats, seed: int) -> Floats:
+    """Series of each coefficient, by turns with each of SHORTEST."""
+    return np.stack([
+        _simulate(draws, n, phi, shortest, raw_phis, PHIS, seed)
+        for phi in PHIS for shortest in SHORTEST
+    ])  # fmt: skip
 
 
 def _table(draws: int) -> dict[str, Floats]:
@@ -107,13 +117,14 @@ def _table(draws: int) -> dict[str, Floats]:
     for i, n in enumerate(LENGTHS):
         began = time.monotonic()
         rows, allowed = np.zeros(n, bool), np.zeros(n, bool)
-        freedoms[i] = places(np.ones(n, bool), rows, allowed, PERIOD, SHORTEST)
+        freedoms[i] = places(np.ones(n, bool), rows, allowed, PERIOD, SHORTEST[0])
         size = max(int(draws * min(1.0, 180 / n)), 200)
-        first = np.stack([_simulate(max(size // 5, 200), n, phi, same, PHIS, 1) for phi in PHIS])
+        first = _families(max(size // 5, 200), n, same, 1)
         for pair in range(2):
-            medians = np.maximum.accumulate(np.median(first[:, pair, 0], axis=1))
+            medians = np.median(first[:, pair, 0].reshape(len(PHIS), -1), axis=1)
+            medians = np.maximum.accumulate(medians)
             raw[pair, i] = medians + 1e-6 * np.arange(len(PHIS))
-        drawn = np.stack([_simulate(size, n, phi, raw[:, i].copy(), PHIS, 2) for phi in PHIS])
+        drawn = _families(size, n, raw[:, i].copy(), 2)
         for j, rate in enumerate(RATES):
             one, two = drawn[:, 0], drawn[:, 1]
             every = np.ones(one[:, 2].shape, bool)

@@ -26,7 +26,7 @@ _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _NEARLY_A_DAY, _LONGEST_DAY = timedelta(hours=23), timedelta(hours=25)  # as the clocks change
 _FEWEST_POINTS = 24
 _FEWEST_SEASONS = 3
-_COST_PER_POINT = 120.0  # about twenty scans of some sums each
+_COST_PER_POINT = 300.0  # about fifteen scans of some sums each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class TrendChange(Detector):
     max_changes : int
         Most changes that are found in one series.
     false_alarm_rate : float
-        Share of the series without any change in which one is found nevertheless, 0.001 to 0.1.
+        Share of the series without any change in which one is found nevertheless, 0.002 to 0.1.
 
     Notes
     -----
@@ -111,7 +111,7 @@ class TrendChange(Detector):
     )
     false_alarm_rate: float = parameter(
         0.01,
-        {"type": "number", "minimum": 0.001, "maximum": 0.1},
+        {"type": "number", "minimum": 0.002, "maximum": 0.1},
         "Share of the series without any change in which one is found nevertheless.",
     )
 

@@ -48,9 +48,9 @@ def parameters() -> None:
     small = _raised(orders(90, seed=9), 50, 28.0)
     strip("trend_change_false_alarm_rate", small, [
         Panel(f"false_alarm_rate: {rate}", _change(false_alarm_rate=rate))
-        for rate in (0.001, 0.01, 0.1)
+        for rate in (0.002, 0.01, 0.1)
     ])  # fmt: skip
-    many = _raised(_raised(_raised(level(90, seed=2), 20, 6.0), 45, -10.0), 70, 7.0)
+    many = _raised(_raised(level(90, seed=2), 30, 3.0), 65, 9.0)
     strip("trend_change_max_changes", many, [
         Panel(f"max_changes: {most}", _change(max_changes=most)) for most in (1, 3)
     ])  # fmt: skip
