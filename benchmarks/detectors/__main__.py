@@ -1,7 +1,7 @@
 """Measure, write the figures, and make the page and its picture.
 
 python -m benchmarks.detectors                   every row and the growth of every detector
-python -m benchmarks.detectors esd-long-k02-r    only these rows (`growth`: only that)
+python -m benchmarks.detectors esd-long-k02-r    only these rows, or growth-TYPE
 python -m benchmarks.detectors --quick           one turn each; nothing is written
 python -m benchmarks.detectors --page            the page again, from the figures
 python -m benchmarks.detectors --check           whether page and picture show the figures
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.detectors.cost import Outcome
+from benchmarks.detectors.examples import types
 from benchmarks.detectors.growth import MOST_SECONDS, Curve, measure_growth
 from benchmarks.detectors.machine import machine, versions
 from benchmarks.detectors.page import PAGE, written_page
@@ -21,7 +22,7 @@ from benchmarks.detectors.results import FILE, OtherMachineError, Results, gathe
 from benchmarks.detectors.row import Row
 from benchmarks.detectors.rows import ROWS
 
-GROWTH = "growth"
+NAMES = [*(row.name for row in ROWS), *(f"growth-{type_}" for type_ in types())]
 QUICK_SECONDS = 2.0
 
 
@@ -35,22 +36,31 @@ def main() -> int:
     file: Path = options.json
     if options.fresh:
         file.unlink(missing_ok=True)
-    wanted = options.rows or [*(row.name for row in ROWS), GROWTH]
-    rows = [row for row in ROWS if row.name in wanted]
-    for row in rows:
-        outcome = row.measure(1 if options.quick else None)
-        print(_line(row, outcome), flush=True)
-        if not options.quick:
-            _keep(file, [outcome], [])
-    if GROWTH in wanted:
-        for curve in measure_growth(QUICK_SECONDS if options.quick else MOST_SECONDS):
-            seconds = ", ".join(f"{size}: {taken:.3g} s" for size, taken in curve.seconds.items())
-            print(f"{curve.name:28s} {seconds}", flush=True)
-            if not options.quick:
-                _keep(file, [], [curve])
+    wanted = set(options.rows or NAMES)
+    _measure_rows(wanted, file, quick=options.quick)
+    _measure_growth(wanted, file, quick=options.quick)
     if not options.quick and file == FILE:
         _publish(Results.read())
     return 0
+
+
+def _measure_rows(wanted: set[str], file: Path, *, quick: bool) -> None:
+    for row in ROWS:
+        if row.name in wanted:
+            outcome = row.measure(1 if quick else None)
+            print(_line(row, outcome), flush=True)
+            if not quick:
+                _keep(file, [outcome], [])
+
+
+def _measure_growth(wanted: set[str], file: Path, *, quick: bool) -> None:
+    for type_ in types():
+        if f"growth-{type_}" in wanted:
+            for curve in measure_growth(type_, QUICK_SECONDS if quick else MOST_SECONDS):
+                taken = ", ".join(f"{size}: {one:.3g} s" for size, one in curve.seconds.items())
+                print(f"{curve.name:28s} {taken}", flush=True)
+                if not quick:
+                    _keep(file, [], [curve])
 
 
 def _options() -> argparse.Namespace:
@@ -59,16 +69,15 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*(row.name for row in ROWS), GROWTH]
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(names))
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="one turn each; nothing is written")
     parser.add_argument("--fresh", action="store_true", help="forget the figures in the file")
     parser.add_argument("--json", type=Path, default=FILE, help="another file of figures")
     parser.add_argument("--page", action="store_true", help="make the page from the figures")
     parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(names):
-        parser.error(f"there is no row {', '.join(sorted(unknown))}; rows: {', '.join(names)}")
+    if unknown := set(options.rows) - set(NAMES):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; rows: {', '.join(NAMES)}")
     return options
 
 
