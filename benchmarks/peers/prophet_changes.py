@@ -26,8 +26,9 @@ def changepoints(values: Any, facts: Facts) -> tuple[Work, Told]:
     def found(row: Any) -> list[int]:
         model = Prophet().fit(pd.DataFrame({"ds": days, "y": row}))
         rates = np.abs(np.nanmean(model.params["delta"], axis=0))
-        kept = model.changepoints[rates >= _LEAST_RATE] if len(model.changepoints) else []
-        order = np.argsort(-rates[rates >= _LEAST_RATE])
+        strong = rates >= _LEAST_RATE
+        kept = pd.Series(model.changepoints)[strong]
+        order = np.argsort(-rates[strong])
         if model.stan_backend:
             model.stan_backend.cleanup()
         return [int((pd.Timestamp(kept.iloc[i]) - days[0]).days) for i in order]

@@ -20,11 +20,11 @@ LEVEL = 100.0
 
 def detector_of(type_: str, level: float = LEVEL, **parameters: Any) -> Detector:
     """A detector of a type that suits the series below."""
-    suited: dict[str, Any] = {
+    suited: dict[str, dict[str, Any]] = {
         "threshold": {"lower": level - 8, "upper": level + 8},
         "trend_change": {"min_segment": 3},
-    }.get(type_, {})
-    return detector_from_dict({"type": type_, **suited, **parameters})
+    }
+    return detector_from_dict({"type": type_, **suited.get(type_, {}), **parameters})
 
 
 def daily(n: int = 150, start_ms: int = MONDAY_MS) -> Millis:

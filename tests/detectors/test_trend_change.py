@@ -186,8 +186,8 @@ def test_an_exact_step_has_a_finite_score_and_is_at_most_a_warning() -> None:
         assert result.severity[60] == 1
         assert result.reason[60] == Reason.ZERO_VARIANCE
         assert judge(values, min_abs_change=1).severity[60] == 3
-    for values in (np.full(90, 7.0), np.arange(90) * 3.0, week):
-        assert rows(judge(values)) == []
+    for calm in (np.full(90, 7.0), np.arange(90) * 3.0, week):
+        assert rows(judge(calm)) == []
 
 
 @pytest.mark.parametrize("unit", ["hour", "week"])

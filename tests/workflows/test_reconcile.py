@@ -574,13 +574,8 @@ def test_it_says_what_the_obvious_version_says(
     assert (second.writes, second.changes) == ([], [])
 
 
-CHANGE = {
-    "kind": "level",
-    "size": 2.5,
-    "confidence": 0.99,
-    "earliest_ms": 11 * DAY,
-    "latest_ms": 13 * DAY,
-}
+DATES = {"earliest_ms": 11 * DAY, "latest_ms": 13 * DAY}
+CHANGE = {"kind": "level", "size": 2.5, "confidence": 0.99, **DATES}
 
 
 def test_a_change_goes_into_the_document_and_into_what_people_are_told() -> None:
