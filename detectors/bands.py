@@ -10,6 +10,7 @@ INSUFFICIENT = 1
 SPREADLESS = 2
 MEMBER = 4
 SMALL = 8  # beyond its bound by less than the minimum change
+AT_MOST_WARNING = 16  # no spread, and nobody said which changes matter
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from detectors.bands import INSUFFICIENT, MEMBER, SMALL, SPREADLESS, Bands
+from detectors.bands import AT_MOST_WARNING, INSUFFICIENT, MEMBER, SMALL, SPREADLESS, Bands
 from detectors.frame import Frame
 from detectors.result import Codes, Flags, Reason, Result, Severity
 from detectors.series import Floats
@@ -132,7 +132,6 @@ def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
         watch_up=float(rules.direction != "down"),
         by_member=float(bands.member is not None),
         severity_given=float(bands.severity is not None),
-        cap_spreadless=float(not rules.has_min_change),
         major=rules.major,
         critical=rules.critical,
         consecutive=float(rules.consecutive),
@@ -151,8 +150,10 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
     if bands.baseline_size is not None:
         floor = _RELATIVE_FLOOR * bands.baseline_size
         lower, upper = np.minimum(lower, expected - floor), np.maximum(upper, expected + floor)
+    floor = rules.least_change(expected) if rules.has_min_change else np.zeros(())
+    if bands.spreadless is not None:  # 1 % of 0 says of no change that it matters
+        flags = flags | ((bands.spreadless & (floor == 0)) * np.int8(AT_MOST_WARNING))
     if rules.has_min_change:
-        floor = rules.least_change(expected)
         wide_lower = np.minimum(lower, expected - floor)
         wide_upper = np.maximum(upper, expected + floor)
         if bands.member is None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from detectors.bands import INSUFFICIENT, MEMBER, SMALL, SPREADLESS
+from detectors.bands import AT_MOST_WARNING, INSUFFICIENT, MEMBER, SMALL, SPREADLESS
 from detectors.compiled import kernel
 from detectors.result import Codes, Flags
 from detectors.series import Floats
@@ -30,7 +30,6 @@ class Rules(NamedTuple):
     watch_up: float
     by_member: float  # membership comes from the MEMBER flag, the score from `given_score`
     severity_given: float  # severity comes from `severity_if`
-    cap_spreadless: float
     major: float
     critical: float
     consecutive: float
@@ -206,7 +205,7 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
                 grade = 1 + (relative > rules.major) + (relative > rules.critical)
                 if rules.severity_given:
                     grade = severity_if[i, j]
-                if rules.cap_spreadless and flag & SPREADLESS:
+                if flag & AT_MOST_WARNING:
                     grade = min(grade, _WARNING)
                 severity[i, j] = grade
     return unknown

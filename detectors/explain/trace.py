@@ -132,7 +132,8 @@ class _Trace:
         says = account.says
         if self.cell.spreadless and self.reason not in _UNJUDGED:
             says += " It has no spread at all"
-            says += "." if self.rules.has_min_change else ": an anomaly is at most a warning."
+            capped = not self.rules.least_change(np.array(self.cell.expected)) > 0
+            says += ": an anomaly is at most a warning." if capped else "."
         return Step("baseline", says, (*account.facts, *own))
 
     def _bound(self) -> Step:

@@ -55,11 +55,10 @@ class Outcome:
     score : ndarray of float64
         Above 1 for members, at most 1 for others, 0 on a side that is not watched.
     expected, expected_trend : ndarray of float64
-        Season plus median, the centre of the test; season plus trend.
+        The centre of the test, where the score is 0: season plus median plus the median residual
+        of all but the members, which a skewed season moves away from 0; season plus trend.
     lower, upper : ndarray of float64
         `expected` and the half-width of the last accepted step.
-    centre : ndarray of float64
-        Where the score is 0: `expected` plus the median residual of all but the members.
     spreadless : ndarray of bool
         Whether all but the members have no spread.
     """
@@ -70,7 +69,6 @@ class Outcome:
     expected_trend: Floats
     lower: Floats
     upper: Floats
-    centre: Floats
     spreadless: Flags
 
 
@@ -125,7 +123,6 @@ def run_test(
     level = _median(whole)
     # About the level: a large one must not cost the digits of what varies.
     seasonal, trend = _decomposed(whole - level, criteria)
-    expected = seasonal + level
     residuals = (values - level) - seasonal
     nothing = _NOTHING * float(np.abs(whole).max())
     found = find_extremes(
@@ -133,6 +130,7 @@ def run_test(
         steps, criteria.alpha, _TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
     )  # fmt: skip
     member, score = _verdicts(residuals, found, criteria, counts)
+    expected = seasonal + (level + found.centre)
     outcome = Outcome(
         member=member,
         score=score,
@@ -140,7 +138,6 @@ def run_test(
         expected_trend=seasonal + (trend + level),
         lower=expected - found.half_width,
         upper=expected + found.half_width,
-        centre=expected + found.centre,
         spreadless=np.full(len(values), found.reach == 0),
     )
     return Tested(outcome, found, level, seasonal, trend, residuals)
@@ -186,7 +183,7 @@ def merged(parts: list[tuple[slice, Outcome]], n: int) -> Outcome:
     """
     if len(parts) == 1 and parts[0][0] == slice(0, n):
         return parts[0][1]
-    numbers = {name: np.full(n, np.nan) for name in ("expected", "lower", "upper", "centre")}
+    numbers = {name: np.full(n, np.nan) for name in ("expected", "lower", "upper")}
     trend, score = np.full(n, np.nan), np.full(n, np.nan)
     member, spreadless = np.zeros(n, bool), np.zeros(n, bool)
     for rows, part in parts:

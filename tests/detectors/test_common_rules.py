@@ -104,6 +104,13 @@ def test_without_spread_it_is_a_warning_unless_a_change_is_named(
     assert reasons(result)[2] == "zero_variance"
 
 
+def test_a_share_of_nothing_names_no_change() -> None:
+    zero = np.zeros((1, 1))
+    bands = Bands(zero, zero, zero, baseline_size=zero, spreadless=np.ones((1, 1), bool))
+    assert judge([0, 2], bands, min_rel_change=0.5).severity.tolist() == [0, 1]
+    assert judge([0, 2], bands, min_abs_change=0.5).severity.tolist() == [0, 3]
+
+
 def test_the_numerical_floor_follows_the_size_of_the_baseline() -> None:
     bands = Bands(*(np.full((1, 1), 1e9),) * 3, baseline_size=np.full((1, 1), 1e9))
     result = judge([1e9 + 0.0005, 1e9 + 0.002], bands)

@@ -126,7 +126,7 @@ def test_infinite_values_are_gaps() -> None:
     assert result.reason[200] == Reason.NO_DATA
 
 
-def test_bounds_lie_around_season_plus_median() -> None:
+def test_bounds_lie_around_season_plus_what_is_usual() -> None:
     one = hourly()
     result = SeasonalESD().detect(one)
     width = result.upper - result.expected
@@ -137,6 +137,15 @@ def test_bounds_lie_around_season_plus_median() -> None:
     assert result.expected_trend is not None
     np.testing.assert_allclose(result.expected_trend, result.expected, atol=1.5)
     assert result.values[300] > result.upper[300]
+
+
+def test_a_skewed_season_leaves_ordinary_points_within_the_band() -> None:
+    week = np.array([1000, 980, 1000, 1030, 1100, 1300, 1220.0])
+    values = week[np.arange(90) % 7] + np.random.default_rng(1).normal(0, 20, 90)
+    result = SeasonalESD(max_anomalies=0.02).detect(Series(times(90, DAY), values))
+    beyond = (values > result.upper) | (values < result.lower)
+    assert (beyond <= result.is_anomaly).mean() > 0.95
+    assert abs(np.median(values - result.expected)) < 5
 
 
 def test_scores_of_members_exceed_one_and_of_others_do_not() -> None:
