@@ -119,6 +119,10 @@ def test_each_alert_fires_and_is_quiet(tmp_path: Path) -> None:
         assert re.search(rf"alertname: {alert['alert']}\n\s+exp_alerts", told), alert["alert"]
 
 
+class NotReadyError(Exception):
+    """It listens and does not answer yet."""
+
+
 class Prometheus:
     """One of a test's own, which scrapes what it is told to every second."""
 
@@ -149,6 +153,8 @@ class Prometheus:
 
     def ask(self, path: str, **parameters: str) -> Any:
         answer = self._http.get(f"/api/v1/{path}", params=parameters)
+        if answer.status_code == 503:
+            raise NotReadyError(answer.text)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
@@ -163,7 +169,7 @@ class Prometheus:
             try:
                 if found := self.value(query):
                     return found
-            except httpx2.TransportError:
+            except (httpx2.TransportError, NotReadyError):
                 assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < give_up, f"{query}: {self._log.read_text()[-2000:]}"
             time.sleep(0.2)
