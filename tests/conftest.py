@@ -38,6 +38,8 @@ _SLOW = (
     "tests/service/api/test_waiting.py::test_many_who_wait",
     "tests/service/test_backup",
     "tests/service/test_leaks",
+    "tests/service/test_rebuild.py",
+    "tests/stack/test_end_to_end.py",
 )
 
 
