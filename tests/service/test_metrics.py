@@ -204,7 +204,7 @@ def test_what_was_counted_is_shown_while_the_database_is_away(tmp_path: Path) ->
 def test_a_port_of_its_own_names_nothing_of_anybody(tmp_path: Path) -> None:
     measures.looked("runs")
     port = open_metrics_port("127.0.0.1", 0, {"data": tmp_path})
-    text = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    text = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=60).text
     found = values(text)
     age = time.time() - found["lupus_worker_look_timestamp_seconds", (("thread", "runs"),)]
     assert math.isclose(age, 0, abs_tol=60)

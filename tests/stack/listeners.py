@@ -82,7 +82,9 @@ class Listeners:
 
     def _active(self) -> set[tuple[str, str]]:
         query = {"filter": f'test="{self.mark}"'}
-        answer = httpx2.get(f"{self.alertmanager}/api/v2/alerts", params=query, trust_env=False)
+        answer = httpx2.get(
+            f"{self.alertmanager}/api/v2/alerts", params=query, trust_env=False, timeout=60
+        )
         found: list[dict[str, Any]] = answer.json()
         return {(one["labels"]["region"], one["labels"]["severity"]) for one in found}
 
