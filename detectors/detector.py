@@ -297,9 +297,8 @@ class Detector(ABC):
     ) -> list[Result | DetectorError]:
         """As `detect_many`, with the error in the place of a series that cannot be judged."""
         request = self._request(start, end, step)
-        rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
         outcomes: list[Result | DetectorError] = [EMPTY] * len(series)
-        for positions, frame in frames(series, request, rules):
+        for positions, frame in frames(series, request, self._baseline_rules):
             if isinstance(frame, SeriesError):
                 outcomes[positions[0]] = frame
                 continue
@@ -341,9 +340,8 @@ class Detector(ABC):
         time_ms = epoch_ms("time", time, self.timezone)
         if time_ms is None:
             raise ParameterError("time", "is missing; give the time of a point")
-        rules = BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
         request = self._request(start, end, step)
-        for _, frame in frames([self.accepted(series)], request, rules):
+        for _, frame in frames([self.accepted(series)], request, self._baseline_rules):
             if isinstance(frame, SeriesError):
                 raise frame
             return explained(self, frame, frame.reported_column(time_ms))
@@ -358,6 +356,10 @@ class Detector(ABC):
     def accepted(self, series: Series) -> Series:
         """Bring a series into the form that is judged, or refuse it by SeriesError."""
         return series
+
+    @property
+    def _baseline_rules(self) -> BaselineRules:
+        return BaselineRules(self.timezone, self.holidays, self.exclude, self.lead_in)
 
     def _request(
         self, start: Instant | None, end: Instant | None, step: timedelta | None

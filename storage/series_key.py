@@ -89,6 +89,11 @@ class SeriesKey:
         """Check and normalise what a person wrote."""
         return cls(check_source(source), check_metric(metric), canonical_labels(labels or {}))
 
+    @classmethod
+    def stored(cls, source: str, metric: str, labels: Mapping[str, str]) -> "SeriesKey":
+        """Put together what was checked when it was stored."""
+        return cls(source, metric, tuple(sorted(labels.items())))
+
     @cached_property
     def id(self) -> str:
         """32 hex digits, the same on every machine."""

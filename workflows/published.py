@@ -74,7 +74,7 @@ class PlannedSeries:
     @property
     def name(self) -> str:
         """As written: metric{labels}."""
-        return str(SeriesKey("", self.metric, tuple(sorted(self.labels.items()))))
+        return str(SeriesKey.stored("", self.metric, self.labels))
 
     @property
     def judged(self) -> JudgedSeries:

@@ -160,14 +160,12 @@ def propose(
         if statistic == 0.0:
             firsts[count + j], kinds[count + j] = 0, 0
             return 0.0
-    for j in range(extra - 1):
-        again = date(values, rows, allowed, period, shortest, phi, firsts, kinds,
-                     count + extra, count + j, freedom, least)  # fmt: skip
-        statistic = again if j == 0 else min(statistic, again)
     if extra > 1:
-        again = date(values, rows, allowed, period, shortest, phi, firsts, kinds,
-                     count + extra, count + extra - 1, freedom, least)  # fmt: skip
-        statistic = min(statistic, again)
+        statistic = np.inf
+        for j in range(extra):
+            again = date(values, rows, allowed, period, shortest, phi, firsts, kinds,
+                         count + extra, count + j, freedom, least)  # fmt: skip
+            statistic = min(statistic, again)
     return statistic
 
 

@@ -78,7 +78,7 @@ class VerdictBody(Body):
 
 def shown(anomaly: Anomaly) -> AnomalyOut:
     """A document as the API shows it."""
-    key = SeriesKey(anomaly.source, anomaly.metric, tuple(sorted(anomaly.labels.items())))
+    key = SeriesKey.stored(anomaly.source, anomaly.metric, anomaly.labels)
     return AnomalyOut(
         id=anomaly.id,
         source=anomaly.source,

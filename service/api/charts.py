@@ -136,7 +136,7 @@ class _Chart:
         pairs.sort()
         values = np.array([value for _, value in pairs], dtype=np.float64)
         kept = keep_extremes(values, values, self._most)
-        key = SeriesKey(self._source, entry.metric, tuple(sorted(entry.labels.items())))
+        key = SeriesKey.stored(self._source, entry.metric, entry.labels)
         return ChartSeries(
             series=entry.series,
             name=str(key),

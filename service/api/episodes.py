@@ -87,7 +87,7 @@ def _all(index: Index, query: AnomalyQuery) -> Iterator[Anomaly]:
 
 def _shown(found: Sequence[Anomaly]) -> EpisodeOut:
     peak = max(found, key=lambda one: (-1.0 if one.score is None else one.score, -one.ts_ms))
-    key = SeriesKey(peak.source, peak.metric, tuple(sorted(peak.labels.items())))
+    key = SeriesKey.stored(peak.source, peak.metric, peak.labels)
     return EpisodeOut(
         source=peak.source,
         rule=peak.rule,

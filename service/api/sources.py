@@ -221,7 +221,7 @@ def get_series(
     items = [
         SeriesEntryOut(
             series=entry.series,
-            name=str(SeriesKey(source, entry.metric, tuple(sorted(entry.labels.items())))),
+            name=str(SeriesKey.stored(source, entry.metric, entry.labels)),
             metric=entry.metric,
             labels=dict(entry.labels),
             step=written(entry.step_ms) if entry.step_ms else None,

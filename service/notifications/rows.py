@@ -82,7 +82,7 @@ def anomaly_row(subject: Subject, change: Change, phase: str, phase_text: str) -
     labels_text = clipped(
         ", ".join(f"{label} {text}" for label, text in sorted(labels.items())), _LABELS_TEXT_LENGTH
     )
-    key = SeriesKey("", change.metric, tuple(sorted(labels.items())))
+    key = SeriesKey.stored("", change.metric, labels)
     row: dict[str, Any] = {
         "anomaly": change.anomaly,
         "series_id": change.series,

@@ -25,7 +25,7 @@ class RankedSeries:
     @property
     def name(self) -> str:
         """As written: metric{labels}."""
-        return str(SeriesKey("", self.metric, tuple(sorted(self.labels.items()))))
+        return str(SeriesKey.stored("", self.metric, self.labels))
 
     @cached_property
     def found(self) -> list[Anomaly]:
