@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
-SOURCES := detectors storage workflows service tests benchmarks docs examples
+SOURCES := detectors storage workflows service library tests benchmarks docs examples
 
 .PHONY: help demo serve try test test-real servers servers-down check lint types imports docs-check docs bench lock clean
 
@@ -90,9 +90,9 @@ $(RUN_READY): requirements/run.txt pyproject.toml | $(VENV)/bin/uv
 	@$(BIN)/python -m detectors.precompile
 	@touch $@
 
-$(DEV_READY): requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
+$(DEV_READY): requirements/dev.txt pyproject.toml library/pyproject.toml | $(VENV)/bin/uv
 	@echo "Preparing $(VENV) with the test tools: about 330 MB to download, 1.3 GB on disk, a minute or two."
 	@$(BIN)/uv pip install -q --python $(VENV) --require-hashes -r requirements/dev.txt
-	@$(BIN)/uv pip install -q --python $(VENV) --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip install -q --python $(VENV) --no-deps --no-build-isolation -e . -e library
 	@$(BIN)/python -m detectors.precompile
 	@touch $@ $(RUN_READY)

@@ -1,0 +1,28 @@
+"""Watch a machine-learning product: statistics of its data, evaluation of its models.
+
+A *metric* is a name, labels and a value; a job computes *metrics* and sends them to a *data source*
+at a *time*, the start of the interval that they describe.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "LupusError": "lupus.errors",
+    "Metric": "lupus.metric",
+    "Metrics": "lupus.metrics",
+    "MetricsError": "lupus.errors",
+}
+
+__all__ = ["LupusError", "Metric", "Metrics", "MetricsError"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
