@@ -33,14 +33,20 @@ _BYTES_PER_POINT = 2048
 
 
 @dataclass(frozen=True)
-class Payload:
-    """A spooled body. The hash is over what was meant, so packing does not change it."""
+class Spooled:
+    """A body in a file. The hash is over what was meant, so packing does not change it."""
 
     path: Path
-    format: PointsFormat
     zipped: bool
     sha256: str
     plain_bytes: int
+
+
+@dataclass(frozen=True)
+class Payload(Spooled):
+    """A body of points in a format that an ingest reads."""
+
+    format: PointsFormat
 
 
 class _Spool:
@@ -101,9 +107,18 @@ class _Spool:
 
 
 @asynccontextmanager
-async def spooled(request: Request, folder: Path, limit_bytes: int) -> AsyncIterator[Payload]:
-    """The request's body as a file that is gone afterwards."""
+async def points_spooled(
+    request: Request, folder: Path, limit_bytes: int
+) -> AsyncIterator[Payload]:
+    """The request's points as a file that is gone afterwards."""
     format_ = _format(request.headers.get("content-type"))
+    async with spooled(request, folder, limit_bytes) as body:
+        yield Payload(**vars(body), format=format_)
+
+
+@asynccontextmanager
+async def spooled(request: Request, folder: Path, limit_bytes: int) -> AsyncIterator[Spooled]:
+    """The request's body, of whatever type, as a file that is gone afterwards."""
     zipped = _zipped(request.headers.get("content-encoding"))
     await run_in_threadpool(folder.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="points-", dir=folder) as place:
@@ -115,7 +130,7 @@ async def spooled(request: Request, folder: Path, limit_bytes: int) -> AsyncIter
             digest = spool.finish()
         finally:
             spool.close()
-        yield Payload(path, format_, zipped, digest, spool.plain_bytes)
+        yield Spooled(path, zipped, digest, spool.plain_bytes)
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

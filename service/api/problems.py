@@ -42,6 +42,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     service_errors.DatabaseError: (503, "database"),
     MediaTypeError: (415, "unsupported-media-type"),
     workflow_errors.BadRequestError: (422, "invalid-request"),
+    workflow_errors.IngestRejectedError: (422, "invalid-points"),
     workflow_errors.AlreadyPublishedError: (409, "conflict"),
     storage_errors.InvalidError: (422, "invalid-request"),
     storage_errors.NotFoundError: (422, "not-found-in-store"),
@@ -153,6 +154,8 @@ def _fields(error: Exception) -> list[FieldProblem]:
     if isinstance(error, ParameterError):
         pointer = f"/detector/{escape(error.field)}"
         return [FieldProblem(pointer=pointer, detail=error.message)]
+    if isinstance(error, workflow_errors.IngestRejectedError):
+        return [FieldProblem(detail=f"{one.column} {one.row}: {one.message}") for one in error.rows]
     pointer = getattr(error, "pointer", "")
     return [FieldProblem(pointer=pointer, detail=str(error))] if pointer else []
 

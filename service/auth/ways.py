@@ -5,6 +5,7 @@ not use it, or raises UnauthenticatedError when it does and is not accepted: a w
 becomes the local administrator. Another manner of logging in is another way in the list.
 """
 
+import base64
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,19 +46,19 @@ class AdminToken:
     secret: Secret
 
     def caller(self, given: Credentials) -> Caller | None:
-        scheme, _, text = given.headers.get("authorization", "").partition(" ")
+        scheme, text = _shown(given.headers.get("authorization", ""))
         try:
             right = self.secret.read()
         except InvalidError:
             return None  # a file that is gone locks out this one token only
-        same = hmac.compare_digest(text.strip().encode(), right.encode())
+        same = hmac.compare_digest(text.encode(), right.encode())
         # Other tokens are in the database, so this way never refuses.
-        return ADMIN if right and same and scheme.lower() == "bearer" else None
+        return ADMIN if right and same and scheme == "bearer" else None
 
 
 @dataclass(frozen=True)
 class BearerToken:
-    """``Authorization: Bearer lps_...``."""
+    """``Authorization: Bearer lps_...``, or the same as the password of Basic."""
 
     database: Database
     clock: Clock
@@ -67,10 +68,10 @@ class BearerToken:
         header = given.headers.get("authorization")
         if header is None:
             return None
-        scheme, _, text = header.partition(" ")
-        if scheme.lower() != "bearer" or not text.strip().startswith(PREFIX):
+        scheme, text = _shown(header)
+        if scheme != "bearer" or not text.startswith(PREFIX):
             raise UnauthenticatedError(f"Authorization must be: Bearer {PREFIX}...")
-        now_ms, shown = self.clock.now_ms(), hash_token(text.strip())
+        now_ms, shown = self.clock.now_ms(), hash_token(text)
         with self.database.read() as tx:
             token = token_by_hash(tx, shown)
         if token is None:
@@ -87,6 +88,19 @@ class BearerToken:
         if written and a_new_day and ends_soon(_end(token, shown), now_ms):
             end = rfc3339(_end(token, shown) or 0)
             _log.warning("token_ends_soon", token=token.id, name=token.name, expires_at=end)
+
+
+def _shown(header: str) -> tuple[str, str]:
+    """Scheme and token. Some clients know Basic only: there the password is the token."""
+    scheme, _, text = header.partition(" ")
+    scheme, text = scheme.lower(), text.strip()
+    if scheme != "basic":
+        return scheme, text
+    try:
+        _, _, password = base64.b64decode(text, validate=True).decode().partition(":")
+    except ValueError:
+        return scheme, text
+    return ("bearer" if password else scheme), password
 
 
 def _end(token: Token, shown: str) -> int | None:

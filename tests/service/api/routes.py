@@ -47,6 +47,9 @@ ROWS = (
     Row("GET", "/v1/sources/{source}/metrics", "read"),
     Row("GET", "/v1/sources/{source}/series", "read"),
     Row("POST", "/v1/sources/{source}/points", "ingest", json={"points": daily([1.0])}),
+    Row("PUT", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest"),
+    Row("POST", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest"),
+    Row("DELETE", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest", fine=202),
     # Objects in a folder take no uploads: whoever is granted hears that.
     Row(
         "POST",
@@ -91,6 +94,16 @@ ROWS = (
     Row("GET", "/v1/me", None, "any"),
     Row("GET", "/metrics", "read", "all"),
 )
+
+
+class Grouping(str):
+    """A part of a path with slashes, which a template names with its type."""
+
+    def __format__(self, _: str) -> str:
+        return str(self)
+
+
+GROUPING = Grouping("nightly/instance/a")
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 
 
@@ -107,6 +120,7 @@ def objects_of(house: House, source: str) -> dict[str, str]:
         "channel": CHANNEL,
         "anomaly": house.anomaly(source),
         "delivery": f"msg_{source}",
+        "grouping": GROUPING,
     }
 
 
@@ -121,6 +135,7 @@ def missing_objects() -> dict[str, str]:
         "channel": CHANNEL,
         "anomaly": "f" * 32,
         "delivery": "msg_acc.missing",
+        "grouping": GROUPING,
     }
 
 
