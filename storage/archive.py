@@ -42,8 +42,11 @@ RESULT_SCHEMA = pa.schema(
         ("run", pa.string()),
         ("generation", pa.int64()),
         ("status", pa.string()),  # found, withdrawn or null
+        ("change", pa.string()),  # JSON of what a detector of changes found, or null
     ]
 )
+# What tables and files of an earlier version do not have: null there. Always the last ones.
+ADDED_TO_RESULTS = ("change",)
 
 # One row per document that a run told the index, as the run said it. Rows of one `key` tell its
 # story in the order of their generations; `ts` decides the day.

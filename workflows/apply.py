@@ -83,7 +83,7 @@ class Application:
             for piece in self._pieces(used):
                 parts.add(self._results(piece, withdrawn))
                 self.context.index.put_bands(telling.bands(self._bands(piece)))
-                if not self.request.source.managed:
+                if not self.request.source.managed or self.request.join:
                     self._copy(piece, telling)
         parts.flush()
         telling.flush()
@@ -109,6 +109,8 @@ class Application:
             "generation": pa.repeat(self.request.generation, count),
             "status": pa.array(["found", "withdrawn"]).take(pa.array(status, mask=status < 0)),
         }
+        if "change" not in rows.column_names:  # of a chunk that an older version committed
+            columns["change"] = pa.nulls(count, pa.string())
         return pa.table(
             [columns[n] if n in columns else rows.column(n) for n in RESULT_SCHEMA.names],
             schema=RESULT_SCHEMA,
@@ -144,7 +146,7 @@ class Application:
             )
 
     def _copy(self, piece: Piece, telling: Telling) -> None:
-        """Points of somebody's own table into the index, so that charts and searches work."""
+        """Points of somebody's own table, or of joined series, into the index: charts show them."""
         request, index = self.request, self.context.index
         ids, generation = self.keys.id_of(piece.numbers), request.generation
         rows = PointRows(piece.verdicts.number, piece.verdicts.ts, piece.verdicts.value)

@@ -88,27 +88,33 @@ class _Version:
     seq_no: int
     primary_term: int
     generation: int
+    changed: bool = False  # it has a change, which an update to none must take out
 
     @classmethod
     def of(cls, hit: Hit) -> "_Version":
-        return cls(hit["_seq_no"], hit["_primary_term"], int(hit["_source"]["generation"]))
+        source = hit["_source"]
+        changed = bool(source.get("change"))
+        return cls(hit["_seq_no"], hit["_primary_term"], int(source["generation"]), changed)
 
     @classmethod
     def read(cls, text: str) -> "_Version":
         try:
-            seq_no, primary_term, generation = map(int, text.split("."))
+            # Those that an earlier version wrote down have three parts.
+            seq_no, primary_term, generation, *changed = map(int, text.split("."))
         except ValueError:
             raise InvalidError(f"version {text!r} is not one that this index gave") from None
-        return cls(seq_no, primary_term, generation)
+        return cls(seq_no, primary_term, generation, changed == [1])
 
     def __str__(self) -> str:
-        return f"{self.seq_no}.{self.primary_term}.{self.generation}"
+        return f"{self.seq_no}.{self.primary_term}.{self.generation}.{int(self.changed)}"
 
 
 def _action(names: Names, anomaly: Anomaly, version: _Version | None) -> Action:
     index, fields = names.index("anomalies", anomaly.ts_ms), _detection(anomaly)
     if version is None:
         return Action("create", index, anomaly.id, {**fields, **_NOBODY})
+    if version.changed:
+        fields.setdefault("change", None)
     guard = {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
     return Action("update", index, anomaly.id, {"doc": fields}, guard)
 
@@ -120,7 +126,8 @@ def _detection(anomaly: Anomaly) -> dict[str, Any]:
         if field not in (*_PEOPLE, "change")
     }
     if anomaly.change is not None:
-        fields["change"] = dict(anomaly.change)
+        # A list is replaced; an object would be merged into the one that is there.
+        fields["change"] = [dict(anomaly.change)]
     return {
         **fields,
         "labels": dict(anomaly.labels),
@@ -220,6 +227,7 @@ def _document(session: Session, hit: Hit) -> Anomaly:
     source = hit["_source"]
     try:
         fields = {field: source[name] for field, name in _FIELDS.items() if field != "change"}
-        return Anomaly(**fields, change=source.get("change"))
+        change = source.get("change")
+        return Anomaly(**fields, change=change[0] if isinstance(change, list) else change)
     except KeyError as error:
         raise CorruptError(f"index {session.shown}: an anomaly has no {error}") from None

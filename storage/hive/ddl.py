@@ -4,9 +4,9 @@
 
 from collections.abc import Iterable
 
-from storage.archive import DOCUMENT_SCHEMA, RESULT_SCHEMA
-from storage.errors import ExistsError, InvalidError
-from storage.hive.catalog import TableName, quoted
+from storage.archive import ADDED_TO_RESULTS, DOCUMENT_SCHEMA, RESULT_SCHEMA
+from storage.errors import ExistsError, InvalidError, RefusedError
+from storage.hive.catalog import TableName, describe, quoted
 from storage.hive.connection import HiveConnection
 from storage.hive.place import Load
 from storage.parquet.layout import KINDS, Kind
@@ -40,10 +40,16 @@ def table_of(database: str, kind: Kind) -> TableName:
 
 
 def create_tables(connection: HiveConnection, load: Load, seen: str) -> None:
-    """Make tables and view that are absent; ``seen`` is the location as the server names it."""
+    """Make tables and view that are absent, and add what an earlier version's do not have;
+    ``seen`` is the location as the server names it."""
     for kind in KINDS:
         _create(connection, _table(connection, kind, load, seen))
-    _create(connection, _current(connection))
+    results = table_of(connection.options.database, "results")
+    if missing := _missing(connection, results):
+        _add_columns(connection, results, missing)
+    _create(connection, _current(connection, "CREATE VIEW IF NOT EXISTS"))
+    if _missing(connection, TableName(results.database, _CURRENT)):
+        connection.execute(_current(connection, "CREATE OR REPLACE VIEW"))
 
 
 def columns_of(kind: Kind) -> str:
@@ -74,11 +80,30 @@ def _table(connection: HiveConnection, kind: Kind, load: Load, seen: str) -> str
     )
 
 
-def _current(connection: HiveConnection) -> str:
+def _missing(connection: HiveConnection, name: TableName) -> list[str]:
+    present = describe(connection, name).columns
+    return [column for column in ADDED_TO_RESULTS if column not in present]
+
+
+def _add_columns(connection: HiveConnection, results: TableName, missing: list[str]) -> None:
+    columns = ", ".join(
+        f"`{name}` {_TYPES[str(RESULT_SCHEMA.field(name).type)]}" for name in missing
+    )
+    # Otherwise the partitions that are there would show nothing of what is written to them.
+    cascade = "" if connection.dialect == "spark" else " CASCADE"
+    sql = f"ALTER TABLE {results.quoted} ADD COLUMNS ({columns}){cascade}"
+    try:
+        connection.execute(sql)
+    except (ExistsError, InvalidError, RefusedError) as error:
+        if _missing(connection, results):  # nobody else has added them at the same time
+            raise type(error)(f"{error}; what is missing: {sql}") from error
+
+
+def _current(connection: HiveConnection, create: str) -> str:
     results = table_of(connection.options.database, "results")
     columns = ", ".join(f"`{name}`" for name in ("source", "dt", *RESULT_SCHEMA.names))
     return (
-        f"CREATE VIEW IF NOT EXISTS {TableName(results.database, _CURRENT).quoted} AS "
+        f"{create} {TableName(results.database, _CURRENT).quoted} AS "
         f"SELECT {columns} FROM (SELECT r.*, ROW_NUMBER() OVER (PARTITION BY `source`, `rule`, "
         f"`series`, `ts` ORDER BY `generation` DESC) AS `place` FROM {results.quoted} r) p "
         "WHERE `place` = 1"

@@ -24,6 +24,7 @@ from storage.parquet.engine import Engine
 from storage.parquet.layout import Kind
 from storage.parquet.managed import stream, view
 from storage.parquet.resolve import newest
+from storage.parquet.results import results_view
 from storage.parquet.write import POINT_FILE_SCHEMA, ROWS_PER_GROUP
 from storage.sql.matching import name
 from storage.translation import system_errors
@@ -83,7 +84,8 @@ def merge(engine: Engine, kind: Kind, folder: Path, files: Sequence[Path]) -> Pa
         .from_("points")
         .order_by(*(name(column) for column in _ORDER[kind]))
     )
-    rows = stream(engine, files, lambda cursor: view(cursor, files), query.sql(dialect="duckdb"))
+    named = results_view if kind == "results" else view
+    rows = stream(engine, files, lambda cursor: named(cursor, files), query.sql(dialect="duckdb"))
     temporary = folder / layout.temporary_name("compact")
     try:
         with temporary.open("wb") as file:

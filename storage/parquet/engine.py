@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.archive import DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA
+from storage.archive import ADDED_TO_RESULTS, DOCUMENT_SCHEMA, POINT_SCHEMA, RESULT_SCHEMA
 from storage.errors import (
     BusyError,
     CorruptError,
@@ -62,7 +62,10 @@ _BY_TYPE: tuple[tuple[type[duckdb.Error], type[StorageError]], ...] = (
     (duckdb.InternalException, UnreachableError),
 )
 _ADVICE = "; restore the file from the backup, or move it away and send its points again"
-_OURS = [set(schema.names) for schema in (POINT_SCHEMA, RESULT_SCHEMA, DOCUMENT_SCHEMA)]
+_OURS = [
+    set(schema.names) - set(ADDED_TO_RESULTS)
+    for schema in (POINT_SCHEMA, RESULT_SCHEMA, DOCUMENT_SCHEMA)
+]
 _QUOTED_PATH = re.compile(r"[\"'](/[^\"']+)[\"']")
 
 

@@ -113,10 +113,13 @@ def _series(engine: Engine, files: Sequence[Path], source: str, selector: Select
 
 def view(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Name some files of the archive ``points`` for the queries of one cursor."""
+    cursor.execute(f"CREATE TEMP VIEW points AS SELECT * FROM {reading(files)}")
+
+
+def reading(files: Sequence[Path]) -> str:
+    """Some files of the archive, as a table of a query."""
     names = ", ".join("'" + file.replace("'", "''") + "'" for file in files_argument(files))
-    cursor.execute(
-        f"CREATE TEMP VIEW points AS SELECT * FROM read_parquet([{names}], {_PARTITION_TYPES})"
-    )
+    return f"read_parquet([{names}], {_PARTITION_TYPES})"
 
 
 def keep(cursor: duckdb.DuckDBPyConnection, table_name: str, rows: pa.Table) -> None:

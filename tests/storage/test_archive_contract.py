@@ -297,6 +297,7 @@ def test_every_column_of_a_result_comes_back(archive: Archive) -> None:
         "rule": "r'", "series": "q", "ts": 5, "value": 1.0, "expected": None, "lower": -1.0,
         "upper": 2.0, "score": 3.0, "is_anomaly": True, "severity": 2, "direction": -1,
         "reason": 3, "run": "u", "generation": 7, "status": "withdrawn",
+        "change": '{"kind": "level", "size": 1.5}',
     }  # fmt: skip
     archive.write_results("s", "u", results([row]))
     assert archive.read_results("s", "r'", 0, 10).to_pylist() == [row]

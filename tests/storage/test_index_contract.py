@@ -90,6 +90,20 @@ def test_the_change_that_an_anomaly_is_comes_back_as_it_was(index: Index) -> Non
     assert stored(index, changed.id).change == later.change
 
 
+def test_of_a_change_nothing_stays_but_what_was_written_last(index: Index) -> None:
+    said = {"kind": "level", "size": 12.3, "confidence": 0.999, "earliest_ms": 4, "latest_ms": 6}
+    other = {"kind": "slope", "size": 1.0}
+    documents = [anomaly(5, generation + 1, change=change)
+                 for generation, change in enumerate([said, other, None, None, said])]  # fmt: skip
+    index.write_anomalies([new(documents[0])])
+    for document in documents[1:]:
+        index.write_anomalies([AnomalyWrite(document, version_of(index, document))])
+        assert stored(index, document.id) == document
+    # A run that knew of none: it reads again, and what it does not say goes.
+    index.write_anomalies([new(anomaly(5, 9))])
+    assert stored(index, anomaly(5).id) == anomaly(5, 9)
+
+
 def test_a_label_that_is_too_long_to_be_searched_is_kept(index: Index) -> None:
     # Of somebody's own table: no limit of ours has ever seen it.
     long = {"query": "\u65e5" * 20_000, "region": "jp"}

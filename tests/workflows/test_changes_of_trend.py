@@ -1,9 +1,13 @@
 """A change that a detector found, on its way through the steps: results, index, archive, news."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from storage.archive import DOCUMENT_SCHEMA
 from storage.index import AnomalyQuery
@@ -12,6 +16,7 @@ from workflows.chunk import read_chunk
 from workflows.detect import detect
 from workflows.plan import plan
 from workflows.publish import publish
+from workflows.published import Piece, pieces
 from workflows.report import read_changes
 from workflows.told import read_anomaly
 
@@ -27,6 +32,24 @@ def write_step(world: World) -> None:
     for number, values in ((0, noise[0]), (1, calm)):
         table = points("ndcg", dict(key(number).labels), daily(ROWS), values)
         world.stores.archive.write_points(SOURCE, f"step-{number}", table)
+
+
+def test_a_chunk_of_an_earlier_version_tells_no_change(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_step(world)
+    context, asked = world.context(), world.ask(detector={"type": "trend_change"})
+    plan(context, asked.run)
+    detect(context, asked.run, 0)
+
+    def without(path: Path) -> Iterator[Piece]:
+        return (replace(each, rows=each.rows.drop_columns(["change"])) for each in pieces(path))
+
+    monkeypatch.setattr("workflows.apply.pieces", without)
+    publish(context, asked.run)
+    rows = world.stores.archive.read_results(SOURCE, asked.rule or "", 0, END)
+    assert len(rows) > 0
+    assert rows["change"].null_count == len(rows)
 
 
 def test_a_change_is_in_results_documents_and_news(world: World) -> None:
@@ -60,3 +83,5 @@ def test_a_change_is_in_results_documents_and_news(world: World) -> None:
     ]
     assert "kind" in DOCUMENT_SCHEMA.names
     assert [read_anomaly(text).change for text in kept] == [said]
+    rows = world.stores.archive.read_results(SOURCE, asked.rule or "", 0, END).to_pylist()
+    assert {row["ts"]: json.loads(row["change"]) for row in rows if row["change"]} == {date: said}

@@ -115,6 +115,25 @@ def test_templates_are_written_only_when_they_differ(place: Place) -> None:
     assert found["index_template"]["template"]["settings"]["index"]["number_of_replicas"] == "1"
 
 
+def test_a_change_that_an_earlier_version_wrote_is_read_and_replaced(place: Place) -> None:
+    """It was an object, which an update would merge with the new one."""
+    said = {"kind": "level", "size": 1.5, "confidence": 0.99, "earliest_ms": 1, "latest_ms": 9}
+    other = {"kind": "slope", "size": 2.0}
+    document = anomaly(JANUARY_MS, change=said)
+    opened = place.open()
+    opened.write_anomalies([new(document)])
+    with place.client() as client:
+        month = place.names.index("anomalies", JANUARY_MS)
+        client.update(index=month, id=document.id, doc={"change": said}, refresh=True)
+    (known,) = opened.known_anomalies("s", "r", [document.series], 0, 10**15)
+    assert known.anomaly == document
+    later = replace(document, generation=2, change=other)
+    opened.write_anomalies([AnomalyWrite(later, known.version)])
+    opened.refresh()
+    assert opened.anomaly(document.id) == later
+    opened.close()
+
+
 def test_months_of_an_earlier_version_take_the_fields_that_came_since(place: Place) -> None:
     place.open().close()
     said = {"kind": "level", "size": 1.5, "confidence": 0.99, "earliest_ms": 1, "latest_ms": 9}
