@@ -26,3 +26,9 @@ def keys_of(wall_ms: Millis, season: Season) -> Millis:
 def key_count(season: Season) -> int:
     """How many keys a season has."""
     return {"none": 1, "hour_of_day": 24, "day_of_week": 7, "hour_of_week": 168}[season]
+
+
+def hours_of_keys(season: Season) -> Millis:
+    """Hour of the day of each key; 0 for keys that are no hours."""
+    keys = np.arange(key_count(season))
+    return keys % 24 if season in ("hour_of_day", "hour_of_week") else np.zeros_like(keys)

@@ -22,7 +22,7 @@ from detectors.parameters import (
     parse_optional_length,
     total,
 )
-from detectors.season import Season, key_count, keys_of
+from detectors.season import Season, hours_of_keys, key_count, keys_of
 from detectors.series import Floats, Millis
 from detectors.wall_clock import DAY_MS, MINUTE_MS
 from detectors.window.sliding import Slide
@@ -69,8 +69,9 @@ class Window(Detector):
         How much directly before t is left out.
     season : "none", "hour_of_day", "day_of_week" or "hour_of_week"
         Only points with the same key in `timezone` give the centre.
-    spread : "pooled" or "per_key"
-        With a season: one spread from all keys' residuals, or one per key.
+    spread : "pooled", "per_hour" or "per_key"
+        With a season: one spread from all keys' residuals, one from those of the same hour of the
+        day, or one per key.
     method : "z", "robust", "pct" or "quantile"
         z: mean and standard deviation; robust: median and MAD; pct: `centre` +- p %; quantile:
         median and k times the distances to the 5 % and 95 % quantiles (a side without any width
@@ -129,10 +130,11 @@ class Window(Detector):
         {"type": "string", "enum": ["none", "hour_of_day", "day_of_week", "hour_of_week"]},
         "Compare only with points of the same hour or day.",
     )
-    spread: Literal["pooled", "per_key"] = parameter(
+    spread: Literal["pooled", "per_hour", "per_key"] = parameter(
         "pooled",
-        {"type": "string", "enum": ["pooled", "per_key"]},
-        "With a season: one spread for all hours or days, or one for each.",
+        {"type": "string", "enum": ["pooled", "per_hour", "per_key"]},
+        "With a season: one spread for all hours or days, one for each hour of the day whatever "
+        "the weekday, or one for each hour or day of the season.",
     )
     method: Literal["z", "robust", "pct", "quantile"] = parameter(
         "z",
@@ -165,7 +167,9 @@ class Window(Detector):
     )
 
     def check(self) -> None:
-        """Refuse an empty window and a gap that leaves nothing of it."""
+        """Refuse an empty window, a gap that leaves nothing of it, and hours that no key has."""
+        if self.spread == "per_hour" and self.season == "day_of_week":
+            raise ParameterError("spread", "per_hour needs season hour_of_day or hour_of_week")
         if self.window is None:
             return
         if self.window in (0, timedelta(0)):
@@ -220,7 +224,7 @@ class Window(Detector):
         first, stop, own_keys = (np.ascontiguousarray(row) for row in marks[:, new])
         shape = (len(values), len(first))
         found = Statistics(*(np.empty(shape) for _ in Statistics._fields))
-        baselines = (values, keys, key_count(self.season), own_keys, first, stop, self._pools)
+        baselines = (values, keys, self._pools, own_keys, first, stop)
         if self._by_mean:
             from detectors.window.moments import moments  # noqa: PLC0415
 
@@ -278,14 +282,18 @@ class Window(Detector):
 
     def _small_sample(self, k: float, found: "Statistics") -> Floats:
         count = found.points.astype(np.int64)
-        if not self._pools:
+        if len(self._pools) == self._pools[-1] + 1:
             factor: Floats = k * robust_factors(k, _round_up(found.points))[count]
             return factor
         return k * pooled_factors(k, count, found.freedom.astype(np.int64))
 
     @property
-    def _pools(self) -> bool:
-        return self.spread == "pooled" and self.season != "none"
+    def _pools(self) -> Millis:
+        """Which of the season's keys share a spread: the number of each one's pool."""
+        if self.spread == "per_hour":
+            return hours_of_keys(self.season)
+        each = np.arange(key_count(self.season))
+        return each if self.spread == "per_key" else np.zeros_like(each)
 
     def keys(self, frame: Frame) -> Millis:
         """Give the season's key of each slot."""

@@ -7,7 +7,7 @@ from detectors.compiled import kernel
 from detectors.series import Floats, Millis
 from detectors.window.statistics import FILLED, SLOTS, VALUES, Statistics
 
-_MOMENTS = types.void(VALUES, SLOTS, types.int64, SLOTS, SLOTS, SLOTS, types.boolean, FILLED)
+_MOMENTS = types.void(VALUES, SLOTS, SLOTS, SLOTS, SLOTS, SLOTS, FILLED)
 
 
 @kernel()
@@ -38,27 +38,31 @@ def _moments_of_span(
 def moments(
     values: Floats,
     keys: Millis,
-    key_count: int,
+    pools: Millis,
     judged_keys: Millis,
     first: Millis,
     stop: Millis,
-    pooled: bool,
     out: Statistics,
 ) -> None:
     """Mean and standard deviation, summed about each key's first value so that offsets cancel."""
+    key_count = len(pools)
     points, origin = np.empty(key_count), np.empty(key_count)
     mean, squares = np.empty(key_count), np.empty(key_count)
+    pool_squares, pool_freedom = np.empty(key_count), np.empty(key_count)
     for i in range(values.shape[0]):
-        size = all_squares = all_freedom = 0.0
+        size = 0.0
         for j in range(len(first)):
             if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
                 span = slice(first[j], stop[j])
                 size = _moments_of_span(values[i, span], keys[span], points, origin, mean, squares)
-                all_squares = squares.sum()
-                all_freedom = np.maximum(points - 1.0, 0.0).sum()
+                pool_squares[:] = 0.0
+                pool_freedom[:] = 0.0
+                for k, pool in enumerate(pools):
+                    pool_squares[pool] += squares[k]
+                    pool_freedom[pool] += max(points[k] - 1.0, 0.0)
             k = judged_keys[j]
-            freedom = all_freedom if pooled else max(points[k] - 1.0, 0.0)
-            spread = np.sqrt((all_squares if pooled else squares[k]) / freedom)
+            freedom = pool_freedom[pools[k]]
+            spread = np.sqrt(pool_squares[pools[k]] / freedom)
             out.centre[i, j] = origin[k] + mean[k] if points[k] > 0.0 else np.nan
             out.below[i, j] = spread
             out.above[i, j] = spread

@@ -18,8 +18,7 @@ MODES = {"pct": _CENTRE_ONLY, "robust": _MAD, "quantile": _QUANTILES}
 
 
 _RANKS = types.void(
-    VALUES, SLOTS, types.int64, SLOTS, SLOTS, SLOTS, types.boolean, types.int64, FACTORS,
-    FILLED,
+    VALUES, SLOTS, SLOTS, SLOTS, SLOTS, SLOTS, types.int64, FACTORS, FILLED,
 )  # fmt: skip
 
 
@@ -85,15 +84,24 @@ def _sort_by_key(row: Floats, keys: Millis, start: Millis, by_key: Floats) -> fl
 
 
 @kernel()
-def _residuals_by_key(
-    by_key: Floats, start: Millis, inflation: Floats, median: Floats, pool: Floats
-) -> int:
-    """Turn values into residuals and pool them, inflated; return how many were pooled."""
-    in_pool = 0
+def _residuals_by_key(by_key: Floats, start: Millis, median: Floats) -> None:
+    """Turn values into residuals about the median of their key."""
     for k in range(len(median)):
         part = by_key[start[k] : start[k + 1]]
         median[k] = _middle(part)
         part -= median[k]
+
+
+@kernel()
+def _pool(
+    by_key: Floats, start: Millis, pools: Millis, wanted: int, inflation: Floats, pool: Floats
+) -> int:
+    """Gather the residuals of a pool's keys, inflated; return how many were gathered."""
+    in_pool = 0
+    for k in range(len(pools)):
+        if pools[k] != wanted:
+            continue
+        part = by_key[start[k] : start[k + 1]]
         middle = len(part) // 2 if len(part) % 2 else -1
         for t in range(len(part)):
             if t != middle:  # that one's residual is 0 whatever the spread is
@@ -106,11 +114,10 @@ def _residuals_by_key(
 def ranks(
     values: Floats,
     keys: Millis,
-    key_count: int,
+    pools: Millis,
     judged_keys: Millis,
     first: Millis,
     stop: Millis,
-    pooled: bool,
     mode: int,
     inflation: Floats,
     out: Statistics,
@@ -120,31 +127,37 @@ def ranks(
     `inflation[c]` undoes that residuals about the median of c points are too small; it is applied
     where residuals of several keys are pooled. Counts beyond its end take its last value.
     """
+    key_count, pool_count = len(pools), pools.max() + 1
+    alone = pool_count == key_count
     longest = 0
     for j in range(len(first)):
         longest = max(longest, stop[j] - first[j])
     by_key, pool = np.empty(longest), np.empty(longest)
     start = np.empty(key_count + 1, np.int64)
-    median, below, above = np.empty(key_count), np.empty(key_count), np.empty(key_count)
+    median = np.empty(key_count)
+    below, above, freedom = np.empty(pool_count), np.empty(pool_count), np.empty(pool_count)
     for i in range(values.shape[0]):
-        size = freedom = 0.0
+        size = 0.0
         for j in range(len(first)):
             if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
                 span = slice(first[j], stop[j])
                 size = _sort_by_key(values[i, span], keys[span], start, by_key)
-                in_pool = _residuals_by_key(by_key, start, inflation, median, pool)
-                freedom = np.maximum(np.diff(start) - 1, 0).sum()
-                if pooled:
-                    below[:], above[:] = _spread(pool[:in_pool], mode, size)
-                else:
-                    for k in range(key_count):
-                        part = by_key[start[k] : start[k + 1]]
-                        below[k], above[k] = _spread(part, mode, size)
+                _residuals_by_key(by_key, start, median)
+                freedom[:] = 0.0
+                for k in range(key_count):
+                    freedom[pools[k]] += max(start[k + 1] - start[k] - 1, 0)
+                for p in range(pool_count):
+                    if alone:
+                        part = by_key[start[p] : start[p + 1]]
+                    else:
+                        part = pool[: _pool(by_key, start, pools, p, inflation, pool)]
+                    below[p], above[p] = _spread(part, mode, size)
             k = judged_keys[j]
+            p = pools[k]
             points = start[k + 1] - start[k]
             out.centre[i, j] = median[k]
-            out.below[i, j] = below[k]
-            out.above[i, j] = above[k]
+            out.below[i, j] = below[p]
+            out.above[i, j] = above[p]
             out.points[i, j] = points
-            out.freedom[i, j] = freedom if pooled else max(points - 1, 0)
+            out.freedom[i, j] = freedom[p]
             out.size[i, j] = size

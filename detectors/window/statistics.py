@@ -1,9 +1,10 @@
 """What the kernels of Window read and fill.
 
 All kernels read `values` of shape (s, n) with NaN for what is no part of a baseline, the key of
-each of the n slots, and for each of m judged slots its key and its span [first, stop). They fill
-`Statistics` of shape (s, m). Consecutive slots with one span share the work. Each kernel has a
-module of its own, so that nobody waits for the compilation of one they do not use.
+each of the n slots, the pool of each key, and for each of m judged slots its key and its span
+[first, stop). Keys of one pool share a spread. They fill `Statistics` of shape (s, m). Consecutive
+slots with one span share the work. Each kernel has a module of its own, so that nobody waits for
+the compilation of one they do not use.
 """
 
 from typing import NamedTuple

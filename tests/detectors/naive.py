@@ -147,7 +147,7 @@ def _window_row(value: float, key: int, baseline: dict[int, list[float]], detect
     mean_based = detector.method == "z" or (detector.method == "pct" and detector.centre == "mean")
     centre_of = statistics.fmean if mean_based else statistics.median
     centre = centre_of(own)
-    widths = _widths(own, baseline, centre, centre_of, detector)
+    widths = _widths(key, baseline, centre, centre_of, detector)
     if widths is None:
         return Row()
     size = max(abs(x) for xs in baseline.values() for x in xs)
@@ -163,7 +163,7 @@ def _window_row(value: float, key: int, baseline: dict[int, list[float]], detect
 
 
 def _widths(
-    own: list[float],
+    key: int,
     baseline: dict[int, list[float]],
     centre: float,
     centre_of: Callable[[list[float]], float],
@@ -171,8 +171,17 @@ def _widths(
 ) -> tuple[float, float] | None:
     if detector.method == "pct":
         return (abs(centre) * detector.p / 100,) * 2
-    pooled = detector.spread == "pooled" and detector.season != "none"
-    groups = [xs for xs in baseline.values() if len(xs) > 1] if pooled else [own]
+    own = baseline[key]
+    pooled = detector.season != "none" and (
+        detector.spread == "pooled"
+        or (detector.spread == "per_hour" and detector.season == "hour_of_week")
+    )
+    sharing = {
+        other: xs
+        for other, xs in baseline.items()
+        if detector.spread == "pooled" or other % 24 == key % 24
+    }
+    groups = [xs for xs in sharing.values() if len(xs) > 1] if pooled else [own]
     freedom = sum(len(xs) - 1 for xs in groups)
     if freedom < 1:
         return None

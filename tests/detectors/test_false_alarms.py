@@ -13,7 +13,8 @@ from scipy.special import ndtr
 
 from detectors import Series, Window
 from detectors.series import FIRST_MS
-from detectors.wall_clock import DAY_MS, MINUTE_MS
+from detectors.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.detectors.cases import MONDAY_MS
 
 Method = Literal["z", "robust"]
 DEFAULT_K = {"z": 3.0, "robust": 3.5}
@@ -45,6 +46,17 @@ def test_pooled_weekdays_keep_the_nominal_rate(method: Method, weeks: int) -> No
     times = FIRST_MS + DAY_MS * np.arange(200_000, dtype=np.int64)
     detector = Window(method=method, window=weeks * 7, season="day_of_week")
     rate = rate_against_nominal(detector, times, int(times[weeks * 7]), DEFAULT_K[method])
+    assert 0.8 < rate < 1.2
+
+
+@pytest.mark.parametrize("weeks", [3, 8])
+@pytest.mark.parametrize("method", ["z", "robust"])
+def test_spreads_by_hour_keep_the_nominal_rate(method: Method, weeks: int) -> None:
+    times = MONDAY_MS + HOUR_MS * np.arange(40_000, dtype=np.int64)
+    detector = Window(
+        method=method, window=weeks * 168, season="hour_of_week", spread="per_hour", step_by="day"
+    )
+    rate = rate_against_nominal(detector, times, int(times[weeks * 168 + 24]), DEFAULT_K[method])
     assert 0.8 < rate < 1.2
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import Reason, Window
+from detectors import ParameterError, Reason, Window
 from tests.detectors import naive
 from tests.detectors.cases import DAY, HOUR, daily, hourly, local_midnights, noise, series
 from tests.detectors.naive import Row
@@ -69,6 +69,22 @@ def test_weekdays(method: dict[str, Any], spread: Any) -> None:
         window="6w", season="day_of_week", spread=spread, min_points=3, timezone=BERLIN, **method
     )
     check(detector, times[keep], values[keep], DAY)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("season", ["hour_of_day", "hour_of_week"])
+def test_hours_with_a_spread_of_their_own(method: dict[str, Any], season: Any) -> None:
+    times = hourly(26 * 24)[::6]
+    values = noise(len(times)) * (1 + 3 * (np.arange(len(times)) % 4 == 3))
+    values[[98, 99, 102]] = 4
+    keep = np.delete(np.arange(len(times)), [20, 21, 68])
+    detector = window(window="25d", season=season, spread="per_hour", min_points=3, **method)
+    check(detector, times[keep], values[keep], 6 * HOUR)
+
+
+def test_weekdays_have_no_spread_by_hour() -> None:
+    with pytest.raises(ParameterError, match=r"spread.*hour_of_day or hour_of_week"):
+        Window(season="day_of_week", spread="per_hour")
 
 
 @pytest.mark.parametrize("step_by", ["point", "day"])
