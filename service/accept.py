@@ -55,6 +55,7 @@ class AskedDetection:
     body: Mapping[str, Any]  # what was sent, for people
     rule: str | None = None
     labels: Mapping[str, LabelCondition] = field(default_factory=dict)
+    join: tuple[str, ...] = ()
     store: bool = True
     require_points: RequirePoints = "partial"
     after: tuple[str, ...] = ()
@@ -141,6 +142,7 @@ def resolve_request(
         deadline_ms=deadline_ms_of(now_ms, limits),
         rule=asked.rule,
         labels=asked.labels,
+        join=asked.join,
         store=asked.store,
         require_points=asked.require_points,
         max_series=limits.max_series,

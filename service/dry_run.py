@@ -1,14 +1,16 @@
 """What a detection would cost, from the archive's counts: nothing is planned or run."""
 
 import math
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from detectors import detector_from_dict
 from storage.local_time import DAY_MS
-from storage.selector import Selector
 from storage.stores import Stores
 from workflows.cores import usable_processes
 from workflows.cost import seconds
+from workflows.joining import read_series
 from workflows.plan import CHUNKS_PER_PROCESS
 from workflows.request import RunRequest
 from workflows.settings import WorkflowSettings
@@ -30,9 +32,8 @@ def estimate(stores: Stores, request: RunRequest, settings: WorkflowSettings) ->
     detector = detector_from_dict(dict(request.detector))
     steps = known_steps(stores.archive, request)
     begin = read_start_ms(detector, request, steps)
-    scan = stores.archive.scan(
-        request.source, Selector(request.metrics, begin, request.end_ms, request.labels)
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        scan = read_series(stores.archive, request, begin, Path(scratch), 1)
     cost: dict[tuple[int, int], float] = {}
     total = 0.0
     for key, points in zip(scan.keys, scan.counts, strict=True):

@@ -196,7 +196,7 @@ class Comparison:
             source=self.facts.source,
             rule=self.facts.rule,
             metrics=self.request.metrics,
-            labels=self.request.labels,
+            labels=self.request.judged_labels,
             start_ms=self.request.start_ms,
             end_ms=self.request.end_ms,
             status="found",

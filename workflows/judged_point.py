@@ -4,26 +4,32 @@ Both come from the run's own commits while they are kept. Afterwards the archive
 points as they are now.
 """
 
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detectors import Series, detector_from_dict
+from detectors import Series
+from detectors.catalog import detector_from_stored
 from storage.archive import SCAN_SCHEMA, Archive
 from storage.objects import Objects
-from storage.selector import Selector
 from storage.series_key import SeriesKey
 from workflows.chunk import read_chunk, read_plan
 from workflows.detect import ChunkInputs
 from workflows.inputs import Ints
+from workflows.joining import read_series
 from workflows.published import PlannedKeys, PlannedSeries
 from workflows.request import RunRequest
 from workflows.series_outcomes import used_chunks
 from workflows.spacing import known_steps, read_start_ms
+
+# One series and its members fit into memory: a chunk's judging holds more.
+_ALL_ROWS = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -138,13 +144,16 @@ def declared_step(request: RunRequest, metric: str) -> int | None:
 
 def points_of_now(archive: Archive, request: RunRequest, key: SeriesKey) -> ReadPoints | None:
     """What the run would read today of one series; None when the archive has none of it."""
-    detector = detector_from_dict(dict(request.detector))
+    detector = detector_from_stored(request.detector)
     begin = read_start_ms(detector, request, known_steps(archive, request))
+    of_members = {name: one for name, one in request.labels.items() if name in request.join}
     labels = {name: (value,) for name, value in key.labels if not value.startswith("!")}
-    scan = archive.scan(request.source, Selector((key.metric,), begin, request.end_ms, labels))
-    number = next((n for n, found in enumerate(scan.keys) if found.id == key.id), None)
-    # To the end: a store may hold a connection while its stream is open.
-    tables = [_of_number(batch, -1 if number is None else number) for batch in scan.batches]
+    narrow = replace(request, metrics=(key.metric,), labels={**of_members, **labels})
+    with tempfile.TemporaryDirectory() as scratch:
+        scan = read_series(archive, narrow, begin, Path(scratch), _ALL_ROWS)
+        number = next((n for n, found in enumerate(scan.keys) if found.id == key.id), None)
+        # To the end: a store may hold a connection while its stream is open.
+        tables = [_of_number(batch, -1 if number is None else number) for batch in scan.batches]
     if number is None:
         return None
     rows = pa.concat_tables([SCAN_SCHEMA.empty_table(), *tables])

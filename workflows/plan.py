@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from detectors import detector_from_dict
+from detectors.catalog import detector_from_stored
 from storage.archive import Scan
-from storage.selector import Selector
 from storage.series_key import SeriesKey
 from workflows.chunk import KEYS_SCHEMA, PLAN, Chunk, Plan, read_plan
 from workflows.context import StepContext
@@ -20,6 +19,7 @@ from workflows.cores import usable_processes
 from workflows.detect import detect
 from workflows.errors import BadRequestError
 from workflows.inputs import InputWriter, Ints, SeriesBlock, blocks, open_writer
+from workflows.joining import read_series
 from workflows.packing import RowGroup, pack
 from workflows.request import RunRequest
 from workflows.settings import WorkflowSettings
@@ -45,20 +45,18 @@ def chunks_to_launch(committed: Plan) -> int:
 
 def _make(context: StepContext, run: str) -> Plan:
     request = context.request(run)
-    detector = detector_from_dict(dict(request.detector))
+    detector = detector_from_stored(request.detector)
     known = known_steps(context.archive, request)
     read_start = read_start_ms(detector, request, known)
     attempt = context.attempt(run, "plan")
-    scan = context.archive.scan(
-        request.source,
-        Selector(request.metrics, read_start, request.end_ms, request.labels),
-    )
-    _check_limits(scan, request, context.settings)
-    spacing = Spacing(scan.keys, request.source.timezone, dict(known))
-    facts = _KeyFacts.of(len(scan.keys))
     with tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
+        group = context.settings.group_points
+        scan = read_series(context.archive, request, read_start, Path(scratch), group)
+        _check_limits(scan, request, context.settings)
+        spacing = Spacing(scan.keys, request.source.timezone, dict(known))
+        facts = _KeyFacts.of(len(scan.keys))
         with InputWriter(attempt, Path(scratch)) as writer:
-            for block in blocks(scan.batches, context.settings.group_points):
+            for block in blocks(scan.batches, group):
                 context.check()
                 facts.note(block)
                 writer.write(block, spacing.seconds(detector, block))

@@ -37,6 +37,13 @@ class RunRequest:
     max_series: int = 100_000
     # Of the request that asked, for who follows traces; steps do without it.
     traceparent: str = field(default="", metadata=LEFT_OUT)
+    # Names of labels over which a series goes on (workflows/joining.py).
+    join: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+
+    @property
+    def judged_labels(self) -> Mapping[str, LabelCondition]:
+        """Conditions on the series that are judged: those of ``labels`` are on what is read."""
+        return {name: one for name, one in self.labels.items() if name not in self.join}
 
 
 PointsFormat = Literal["json", "ndjson", "csv", "parquet", "arrow"]
@@ -54,6 +61,10 @@ class IngestRequest:
     format: PointsFormat
     accepted_ms: int
     gzip: bool = False
+    # What the payload is as text, about; how much work it is.
+    text_bytes: int = field(default=0, metadata=LEFT_OUT)
+    # Of a large one: which launch this is.
+    attempt: int = field(default=1, metadata=LEFT_OUT)
 
 
 def request_name(run: str) -> str:

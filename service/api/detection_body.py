@@ -14,6 +14,7 @@ from service.errors import RequestError
 from service.ranges import AskedRange
 from storage.errors import InvalidError
 from storage.selector import LabelCondition
+from storage.series_key import LABEL_NAME_PATTERN
 from storage.source import SourceSpec
 
 
@@ -35,6 +36,7 @@ _MOST_STARS = 10
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 RuleName = Annotated[Name, AfterValidator(check_printable)]
 Glob = Annotated[Name, AfterValidator(check_printable), AfterValidator(check_stars)]
+LabelName = Annotated[Name, Field(pattern=f"^{LABEL_NAME_PATTERN.pattern}$")]
 ChannelName = Annotated[str, Field(min_length=1, max_length=63)]
 Event = Literal["started", "anomaly", "withdrawn", "no_data", "succeeded", "partial", "failed"]
 
@@ -104,6 +106,13 @@ class DetectionBody(Body):
         max_length=MOST_NAMES,
         description='A value, a list (any of), "!value" (not it), or null (no such label).',
     )
+    join: list[LabelName] = Field(
+        default_factory=list,
+        max_length=MOST_NAMES,
+        description="Labels over which a series goes on, such as a model's version: series that "
+        "differ in them only are judged as one. Of several points at one time, that of the later "
+        "value counts (v10 comes after v9).",
+    )
     after: list[Name] = Field(
         default_factory=list, max_length=1000, description="Ingests that must have succeeded."
     )
@@ -130,6 +139,7 @@ def asked(body: DetectionBody, sent: Mapping[str, Any], source: SourceSpec) -> A
         body=sent,
         rule=body.rule,
         labels=labels,
+        join=tuple(sorted(set(body.join))),
         store=body.store,
         require_points=body.require_points,
         after=tuple(dict.fromkeys(body.after)),

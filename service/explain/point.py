@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detectors import DetectorError, detector_from_dict
+from detectors import DetectorError
+from detectors.catalog import detector_from_stored
 from detectors.errors import PointError
 from detectors.explain import Explanation
 from detectors.explain.words import utc
@@ -189,7 +190,7 @@ def _by_id(index: Index, request: RunRequest, id_: str) -> SeriesKey | None:
     cursor: str | None = None
     while True:
         page = index.series(
-            request.source.name, request.metrics, request.labels, _CATALOG_PAGE, cursor
+            request.source.name, request.metrics, request.judged_labels, _CATALOG_PAGE, cursor
         )
         for entry in page.items:
             if entry.series == id_:
@@ -200,7 +201,7 @@ def _by_id(index: Index, request: RunRequest, id_: str) -> SeriesKey | None:
 
 
 def _explained(found: _Found, request: RunRequest, time_ms: int) -> Explanation:
-    detector, points = detector_from_dict(dict(request.detector)), found.points
+    detector, points = detector_from_stored(request.detector), found.points
     if len(points.series) > MOST_POINTS:
         raise RequestError(
             f"series {found.key} has {len(points.series):,} points, explained are up to "

@@ -63,6 +63,8 @@ def _facts(facts: ReportFacts) -> Iterator[tuple[str, object]]:
         )
     if request.labels:
         yield "Labels", "; ".join(_condition(*item) for item in sorted(request.labels.items()))
+    if request.join:
+        yield "Joined over", ", ".join(request.join)
     yield (
         "Source",
         f"{facts.source_name} ({run.source})" if facts.source_name != run.source else run.source,

@@ -19,7 +19,7 @@ def read_ranking(index: Index, request: RunRequest, most: int = MOST_READ) -> Ra
         source=request.source.name,
         rule=request.rule or "",
         metrics=tuple(request.metrics),
-        labels=request.labels,
+        labels=request.judged_labels,
         start_ms=request.start_ms,
         end_ms=request.end_ms,
     )

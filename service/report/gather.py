@@ -104,7 +104,7 @@ def _ranking(stores: Stores, request: RunRequest) -> Ranking:
 
 
 def _calm(index: Index, request: RunRequest) -> list[RankedSeries]:
-    page = index.series(request.source.name, request.metrics, request.labels, _CALM_CARDS)
+    page = index.series(request.source.name, request.metrics, request.judged_labels, _CALM_CARDS)
     return [RankedSeries(entry.series, entry.metric, entry.labels) for entry in page.items]
 
 

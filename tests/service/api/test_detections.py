@@ -102,6 +102,42 @@ def test_store_false_judges_and_keeps_nothing(working: House, source: str) -> No
     assert not working.call("GET", "/v1/anomalies", params={"run": run["id"]})["items"]
 
 
+def test_versions_of_a_model_are_judged_as_one_series(working: House) -> None:
+    name = working.source("det.release")
+    values = [0.4 + 0.004 * (day % 5) for day in range(60)]
+    values[45:] = [value - 0.2 for value in values[45:]]
+    for model, part in (("v9", slice(0, 45)), ("v10", slice(45, 60))):
+        points = daily(values, labels={"region": "jp", "model": model})
+        working.send(name, points[part])
+    body = detection(
+        name,
+        join=["model"],
+        labels={"model": ["!"]},
+        range={"start": "2026-07-13", "end": "2026-07-20"},
+        detector={"type": "window"},
+    )
+    counted = working.call("POST", "/v1/detections", json=body, params={"dry_run": "true"})
+    assert (counted["series"], counted["points"]) == (1, 28 + 7 + 1)
+    run = working.detect(body)
+    assert (run["state"], run["counts"]["series"]) == ("succeeded", 1)
+    found = working.call("GET", "/v1/anomalies", params={"run": run["id"]})["items"]
+    assert min(one["time"] for one in found) == "2026-07-16T00:00:00Z"
+    assert {one["name"] for one in found} == {'ndcg@10{region="jp"}'}
+    asked = {"series": found[0]["name"], "time": found[0]["time"]}
+    why = working.call("GET", f"/v1/detections/{run['id']}/explain", params=asked)
+    assert why["agrees"] is True
+    report = working.http.get(f"/v1/detections/{run['id']}/report").text
+    assert "Joined over" in report
+    asked = {"source": name, "metric": "ndcg@10", "labels": "model=", "start": "2026-06-01"}
+    chart = working.call("GET", "/v1/points", params={**asked, "end": "2026-09-01"})
+    assert [one["points"] for one in chart["items"]] == [7]
+
+
+def test_what_is_joined_over_is_the_name_of_a_label(working: House, source: str) -> None:
+    refused = working.call("POST", "/v1/detections", 422, json=detection(source, join=["my model"]))
+    assert refused["errors"][0]["pointer"] == "/join/0"
+
+
 def test_a_dry_run_counts_and_accepts_nothing(working: House, source: str) -> None:
     before = working.call("GET", "/v1/detections", params={"source": source})["items"]
     found = working.call(
