@@ -1,6 +1,7 @@
 """Series that differ in a joined label only are judged as one, with one baseline."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ BOTH = key("ndcg", region="jp")
 
 
 @pytest.fixture
-def rooms(tmp_path: Path) -> "pytest.Generator[House]":
+def rooms(tmp_path: Path) -> Iterator[House]:
     with house_at(tmp_path) as one:
         yield one
 
