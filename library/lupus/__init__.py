@@ -8,13 +8,34 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "Client": "lupus.client.client",
+    "ExtraError": "lupus.errors",
     "LupusError": "lupus.errors",
     "Metric": "lupus.metric",
     "Metrics": "lupus.metrics",
     "MetricsError": "lupus.errors",
+    "PointsError": "lupus.errors",
+    "RefusedError": "lupus.errors",
+    "Sent": "lupus.client.sent",
+    "SettingsError": "lupus.errors",
+    "UnreachableError": "lupus.errors",
+    "WaitError": "lupus.errors",
 }
 
-__all__ = ["LupusError", "Metric", "Metrics", "MetricsError"]
+__all__ = [
+    "Client",
+    "ExtraError",
+    "LupusError",
+    "Metric",
+    "Metrics",
+    "MetricsError",
+    "PointsError",
+    "RefusedError",
+    "Sent",
+    "SettingsError",
+    "UnreachableError",
+    "WaitError",
+]
 
 
 def __getattr__(name: str) -> Any:
