@@ -62,6 +62,26 @@ def names_of(frame: Any) -> list[str]:
     return [str(name) for name in (frame if isinstance(frame, Mapping) else frame.columns)]
 
 
+def flattened(column: Column, name: str) -> tuple[NDArray[np.int64], Column, NDArray[np.int64]]:
+    """Row, value and place of everything in a column of lists; a missing list is empty.
+
+    Raises
+    ------
+    FrameError
+        If a value is no list.
+    """
+    lists = [() if one is None else one for one in column]
+    for one in lists:
+        if isinstance(one, (str, bytes)) or not hasattr(one, "__len__"):
+            raise FrameError(f"column {name!r} must hold lists, not {one!r}")
+    lengths = np.array([len(one) for one in lists], dtype=np.int64)
+    values = np.empty(int(lengths.sum()), dtype=object)
+    values[:] = [value for one in lists for value in one]
+    rows = np.repeat(np.arange(len(lists)), lengths)
+    places = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return rows, values, places
+
+
 def _present(wanted: list[str], there: list[str]) -> None:
     missing = [name for name in wanted if name not in there]
     if missing:

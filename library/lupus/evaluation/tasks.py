@@ -6,10 +6,16 @@ from typing import Any
 from lupus.errors import EvaluationError
 from lupus.evaluation.binary import Binary
 from lupus.evaluation.multiclass import Multiclass
+from lupus.evaluation.multilabel import Multilabel
+from lupus.evaluation.ranking import RankedLists, Ranking
 from lupus.evaluation.regression import Regression
+from lupus.evaluation.reproduction import Reproduction
 from lupus.evaluation.task import Task
 
-TASKS: dict[str, type[Task]] = {task.kind: task for task in (Binary, Multiclass, Regression)}
+TASKS: dict[str, type[Task]] = {
+    task.kind: task
+    for task in (Binary, Multiclass, Multilabel, Regression, Ranking, RankedLists, Reproduction)
+}
 
 
 def task_from_dict(document: Mapping[str, Any]) -> Task:
