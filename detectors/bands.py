@@ -1,6 +1,6 @@
 """What a detector says about the judged slots, before the common rules are applied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detectors.result import Change, Codes, Flags
 from detectors.series import Floats
@@ -19,8 +19,11 @@ class Bands:
 
     Attributes
     ----------
-    expected, lower, upper : ndarray of float64
-        Centre and bounds; NaN as a bound means that there is none.
+    expected : ndarray of float64
+    lower, upper : ndarray of float64, optional
+        Bounds; NaN means that there is none.
+    half : ndarray of float64, shape (s, m), optional
+        Distance of both bounds from `expected`, in the place of `lower` and `upper`.
     baseline_size : ndarray of float64, optional
         max|baseline|, for the numerical floor of the half-widths.
     insufficient : ndarray of bool, optional
@@ -45,8 +48,8 @@ class Bands:
     """
 
     expected: Floats
-    lower: Floats
-    upper: Floats
+    lower: Floats | None = None
+    upper: Floats | None = None
     baseline_size: Floats | None = None
     insufficient: Flags | None = None
     spreadless: Flags | None = None
@@ -57,3 +60,11 @@ class Bands:
     difference: Floats | None = None
     expected_trend: Floats | None = None
     changes: tuple[tuple[Change, ...], ...] | None = None
+    half: Floats | None = None
+
+    def spelled_out(self) -> "Bands":
+        """Give `lower` and `upper` in the place of `half`."""
+        if self.half is None:
+            return self
+        lower, upper = self.expected - self.half, self.expected + self.half
+        return replace(self, lower=lower, upper=upper, half=None)

@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.bands import Bands
 from detectors.calendar import Holidays, dump_holidays, parse_holidays
+from detectors.decision import Bounds, Decision
 from detectors.errors import (
     DetectorError,
     InsufficientHistoryError,
@@ -34,7 +35,7 @@ from detectors.parameters import (
     parse_length,
     total,
 )
-from detectors.result import Reason, Result
+from detectors.result import Block, Reason, Result
 from detectors.series import Series
 
 if TYPE_CHECKING:
@@ -375,9 +376,9 @@ class Detector(ABC):
         try:
             return list(self._judge(frame))
         except DetectorError as error:
-            if len(frame.values) == 1:
+            if len(frame.given) == 1:
                 return [error]
-            return [self._try_frame(frame.only(i))[0] for i in range(len(frame.values))]
+            return [self._try_frame(frame.only(i))[0] for i in range(len(frame.given))]
 
     def output_rules(self, grid: Grid) -> OutputRules:
         """Collect the common parameters that turn bands into verdicts."""
@@ -395,7 +396,7 @@ class Detector(ABC):
         )
 
     def _judge(self, frame: Frame) -> list[Result]:
-        results = list(results_of(self.output_rules(frame.grid), frame, self.bands(frame)))
+        results = results_of(self.output_rules(frame.grid), frame, self.bands(frame))
         if self.on_insufficient == "error":
             for result in results:
                 lacking = int((result.reason == Reason.INSUFFICIENT_HISTORY).sum())
@@ -434,11 +435,9 @@ def _step_ms(step: Any) -> int:
 
 
 def _empty() -> Result:
-    numbers, codes = np.empty(0), np.empty(0, np.int8)
-    times = np.empty(0, "datetime64[ms]")
-    return Result(
-        times, numbers, numbers, numbers, numbers, numbers, np.empty(0, bool), codes, codes, codes
-    )
+    nothing, no_codes = np.empty((1, 0)), np.empty((1, 0), np.int8)
+    decision = Decision(Bounds(nothing, no_codes, sides=(nothing, nothing)), nothing, no_codes)
+    return Result(Block(np.empty((1, 0), "datetime64[ms]"), nothing, decision), 0, 0, 0)
 
 
 EMPTY = _empty()

@@ -1,14 +1,16 @@
 """Bands become results: clips, floors of half-widths, verdicts, rows of the requested range."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from detectors import memory
 from detectors.bands import AT_MOST_WARNING, INSUFFICIENT, MEMBER, SMALL, SPREADLESS, Bands
+from detectors.decision import ANOMALY, SEVERITY_SHIFT, Bounds, Decision
 from detectors.frame import Frame
-from detectors.result import Codes, Flags, Reason, Result, Severity
+from detectors.result import Block, Change, Codes, Reason, Result, Severity
 from detectors.series import Floats
 
 if TYPE_CHECKING:
@@ -37,45 +39,44 @@ class OutputRules:
         """Whether the caller said which differences matter."""
         return self.min_abs_change > 0 or self.min_rel_change > 0
 
+    @property
+    def changes_bands(self) -> bool:
+        """Whether bands are clipped or widened, for some values at least."""
+        return self.has_min_change or self.clip_lower is not None or self.clip_upper is not None
+
     def least_change(self, expected: Floats) -> Floats:
         """Differences from the expected values up to which nothing is anomalous."""
         least: Floats = np.maximum(self.min_abs_change, self.min_rel_change * np.abs(expected))
         return least
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Finished bounds, each broadcastable to the judged cells."""
-
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    flags: Codes
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Verdicts of s series over m judged slots with the bounds that they follow from.
-
-    The arrays have shape (s, m), those of `bounds` broadcast to it.
-    """
-
-    bounds: Bounds
-    score: Floats
-    is_anomaly: Flags
-    severity: Codes
-    direction: Codes
-    reason: Codes
-
-
-def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> Iterator[Result]:
+def results_of(rules: OutputRules, frame: Frame, bands: Bands) -> list[Result]:
     """One result per series of the frame, its rows those of the requested range."""
-    values = frame.values[:, frame.judged]
-    found = decide(rules, values, last_reported(frame), bands)
-    bounds = found.bounds
-    columns = (bounds.expected, bounds.lower, bounds.upper, found.score, found.is_anomaly,
-               found.severity, found.direction, found.reason)  # fmt: skip
-    return _rows(frame, [np.broadcast_to(column, values.shape) for column in columns], bands)
+    values = frame.given[:, frame.judged]
+    trend = bands.expected_trend
+    block = Block(
+        np.broadcast_to(frame.times[:, frame.judged].view("datetime64[ms]"), values.shape),
+        values,
+        decide(rules, values, last_reported(frame), bands),
+        None if trend is None else np.broadcast_to(trend, values.shape),
+    )
+    shift = frame.judged.start
+    if bands.changes is None:
+        return [
+            Result(block, row, first - shift, stop - shift)
+            for row, (first, stop) in enumerate(frame.reported_rows())
+        ]
+    return [
+        _with_changes(Result(block, row, first - shift, stop - shift), bands.changes[row])
+        for row, (first, stop) in enumerate(frame.reported_rows())
+    ]
+
+
+def _with_changes(result: Result, changes: tuple[Change, ...]) -> Result:
+    """Add those changes that are anomalies of the result."""
+    times = result.times[result.is_anomaly] if changes else ()
+    result.changes = tuple(one for one in changes if one.time in times)
+    return result
 
 
 def last_reported(frame: Frame) -> list[int | None]:
@@ -94,10 +95,9 @@ def decide(
 
     shape = values.shape
     bounds = _bounds(rules, values, bands)
-    score, is_anomaly = np.empty(shape), np.zeros(shape, bool)
-    severity, direction, reason = (np.zeros(shape, np.int8) for _ in range(3))
+    score, codes = memory.empty(shape), memory.empty(shape, np.int8)
     centre = bounds.expected if bands.centre is None else bands.centre
-    centre, lower, upper = _equally_wide(centre, bounds.lower, bounds.upper)
+    centre, lower, upper = _equally_wide(centre, *bounds.given)
     silent = verdicts.judge(
         np.ascontiguousarray(values),
         centre,
@@ -106,16 +106,13 @@ def decide(
         np.ascontiguousarray(bounds.flags),
         np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
         np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
-        _kernel_rules(rules, bands),
+        _kernel_rules(rules, bands, bounds),
         score,
-        is_anomaly,
-        severity,
-        direction,
-        reason,
+        codes,
     )
     if silent:
-        _mark_no_data(rules, last, is_anomaly, severity, reason)
-    return Decision(bounds, score, is_anomaly, severity, direction, reason)
+        _mark_no_data(rules, last, codes)
+    return Decision(bounds, score, codes)
 
 
 def _equally_wide(*bands: Floats) -> list[Floats]:
@@ -124,12 +121,13 @@ def _equally_wide(*bands: Floats) -> list[Floats]:
     return [np.ascontiguousarray(np.broadcast_to(band, (len(band), width))) for band in bands]
 
 
-def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
+def _kernel_rules(rules: OutputRules, bands: Bands, bounds: Bounds) -> "Rules":
     from detectors.verdicts import Rules  # noqa: PLC0415 - numba is slow to import
 
     return Rules(
         watch_down=float(rules.direction != "up"),
         watch_up=float(rules.direction != "down"),
+        by_half=float(bounds.half is not None),
         by_member=float(bands.member is not None),
         severity_given=float(bands.severity is not None),
         major=rules.major,
@@ -142,11 +140,16 @@ def _kernel_rules(rules: OutputRules, bands: Bands) -> "Rules":
 @np.errstate(over="ignore")  # an infinite bound is one that nothing crosses
 def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
     """Clip the bands, then widen them to the floors."""
+    flags = _flags(bands)
+    if bands.half is not None and not rules.changes_bands:
+        if bands.spreadless is not None:
+            flags = flags | (bands.spreadless * np.int8(AT_MOST_WARNING))
+        return Bounds(bands.expected, flags, half=bands.half)
+    bands = bands.spelled_out()
     expected, lower, upper = (
         _clipped(rules, np.asarray(band, np.float64))
         for band in (bands.expected, bands.lower, bands.upper)
     )
-    flags = _flags(bands)
     if bands.baseline_size is not None:
         floor = _RELATIVE_FLOOR * bands.baseline_size
         lower, upper = np.minimum(lower, expected - floor), np.maximum(upper, expected + floor)
@@ -165,7 +168,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
             small = bands.member & (np.abs(difference) <= floor)
         flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
-    return Bounds(expected, lower, upper, flags)
+    return Bounds(expected, flags, sides=(lower, upper))
 
 
 def _clipped(rules: OutputRules, band: Floats) -> Floats:
@@ -188,49 +191,11 @@ def _flags(bands: Bands) -> Codes:
     return flags
 
 
-def _mark_no_data(
-    rules: OutputRules,
-    last: Sequence[int | None],
-    is_anomaly: Flags,
-    severity: Codes,
-    reason: Codes,
-) -> None:
-    if rules.no_data == "ignore":
-        return
-    silent = reason == Reason.NO_DATA
+def _mark_no_data(rules: OutputRules, last: Sequence[int | None], codes: Codes) -> None:
+    warning = Severity.WARNING << SEVERITY_SHIFT
     if rules.no_data == "anomaly":
-        is_anomaly[silent] = True
-        severity[silent] = Severity.WARNING
-        return
-    for row, column in enumerate(last):
-        if column is not None and silent[row, column]:
-            severity[row, column] = Severity.WARNING
-
-
-def _rows(frame: Frame, columns: list[np.ndarray], bands: Bands) -> Iterator[Result]:
-    first_judged = frame.judged.start
-    times = frame.times.view("datetime64[ms]")
-    trend = bands.expected_trend
-    if trend is not None:
-        trend = np.broadcast_to(trend, frame.values[:, frame.judged].shape)
-    for row, (first, stop) in enumerate(frame.reported_rows()):
-        cut = slice(first - first_judged, stop - first_judged)
-        expected, lower, upper, score, is_anomaly, severity, direction, reason = (
-            column[row, cut] for column in columns
-        )
-        own_times = times[min(row, len(times) - 1), first:stop]
-        changes = () if bands.changes is None else bands.changes[row]
-        yield Result(
-            own_times,
-            frame.given[row, first:stop],
-            expected,
-            lower,
-            upper,
-            score,
-            is_anomaly,
-            severity,
-            direction,
-            reason,
-            None if trend is None else trend[row, cut],
-            tuple(one for one in changes if one.time in own_times[is_anomaly]),
-        )
+        codes[codes == Reason.NO_DATA] |= np.int8(warning | ANOMALY)
+    if rules.no_data == "warn":
+        for row, column in enumerate(last):
+            if column is not None and codes[row, column] == Reason.NO_DATA:
+                codes[row, column] |= np.int8(warning)

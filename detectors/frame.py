@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
+from detectors import memory
 from detectors.calendar import Holidays, on_holiday
 from detectors.errors import PointError, SeriesError
 from detectors.grid import Grid, infer_grid
 from detectors.instants import Moment, moment_ms
 from detectors.result import Flags
-from detectors.series import Floats, Millis, Series, adjacent_rows
+from detectors.series import Floats, Millis, Series, address, adjacent_rows
 from detectors.wall_clock import to_wall
 
 # 8 MB of values: large enough for the system's large pages and for little work around each frame,
@@ -39,7 +42,7 @@ class Request:
     step_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """s series over the same n slots of one grid.
 
@@ -52,8 +55,6 @@ class Frame:
         UTC milliseconds at which each slot's point is expected.
     wall : ndarray of int64, shape (n,)
         The same in local wall milliseconds of the detector's time zone.
-    values : ndarray of float64, shape (s, n)
-        NaN where there is no data.
     usable : ndarray of bool, shape (n,)
         Slots that may be part of a baseline: outside holidays and excluded ranges.
     judged : slice
@@ -71,13 +72,17 @@ class Frame:
     slots: Millis
     slot_times: Millis
     wall: Millis
-    values: Floats
     usable: Flags
     judged: slice
     reported: slice
     request: Request
     times: Millis
     given: Floats
+
+    @cached_property
+    def values(self) -> Floats:
+        """`given` with NaN where there is no data, shape (s, n)."""
+        return _finite(self.given)
 
     @property
     def baseline_values(self) -> Floats:
@@ -89,7 +94,7 @@ class Frame:
     def reported_rows(self) -> list[tuple[int, int]]:
         """First and one-past-last reported column of each series."""
         if len(self.times) == 1:
-            return [(self.reported.start, self.reported.stop)] * len(self.values)
+            return [(self.reported.start, self.reported.stop)] * len(self.given)
         first = np.zeros(len(self.times), np.int64)
         stop = np.full(len(self.times), self.times.shape[1])
         if self.request.start_ms is not None:
@@ -119,7 +124,7 @@ class Frame:
         """Keep one of the frame's series."""
         part = slice(row, row + 1)
         times = self.times if len(self.times) == 1 else self.times[part]
-        return replace(self, values=self.values[part], given=self.given[part], times=times)
+        return replace(self, given=self.given[part], times=times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,23 @@ class _Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class _Span:
+    """What all frames of one grid and span have in common; arrays as in `Frame`."""
+
+    slots: Millis
+    slot_times: Millis
+    wall: Millis
+    usable: Flags
+
+    @classmethod
+    def of(cls, timeline: _Timeline, rules: "BaselineRules") -> "_Span":
+        slots = np.arange(timeline.first, timeline.last + 1)
+        slot_times = timeline.grid.times(slots)
+        wall = to_wall(slot_times, rules.timezone)
+        return cls(slots, slot_times, wall, _usable(slot_times, wall, rules))
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineRules:
     """What a detector's common parameters say about its frames."""
 
@@ -164,8 +186,8 @@ def frames(
     for position, error in errors.items():
         yield [position], error
     for members in groups:
-        _, timeline = members[0]
-        height = max(1, _CELLS // (timeline.last - timeline.first + 1))
+        span = _Span.of(members[0][1], rules)
+        height = max(1, _CELLS // len(span.slots))
         for i in range(0, len(members), height):
             part = members[i : i + height]
             yield (
@@ -173,6 +195,7 @@ def frames(
                 _frame(
                     [series[position] for position, _ in part],
                     [timeline for _, timeline in part],
+                    span,
                     request,
                     rules,
                 ),
@@ -186,15 +209,15 @@ def _grouped(
     groups: dict[tuple[Grid, int, int], list[tuple[int, _Timeline]]] = {}
     errors: dict[int, SeriesError] = {}
     known: dict[bytes, _Timeline] = {}
-    latest, timeline = _NO_TIMES, None
+    latest, timeline = _Latest(_NO_TIMES, 0), None
     for position, one in enumerate(series):
-        if not len(one):
+        if not one.epoch_ms.size:
             continue
         try:
-            # Most often a series has the timestamps of the one before it.
-            if timeline is None or not _same(one.epoch_ms, latest):
+            # Most often a series has the timestamps of the one before it, in one array with them.
+            if timeline is None or not latest.has(one.epoch_ms):
                 timeline = _known_timeline(one.epoch_ms, request, timezone, known)
-                latest = one.epoch_ms
+                latest = _Latest(one.epoch_ms, address(one.epoch_ms))
         except SeriesError as error:
             errors[position] = error
             continue
@@ -203,8 +226,19 @@ def _grouped(
     return list(groups.values()), errors
 
 
-def _same(times: Millis, others: Millis) -> bool:
-    return times is others or np.array_equal(times, others)
+class _Latest(NamedTuple):
+    """Timestamps of one series, and where they lie in memory."""
+
+    times: Millis
+    place: int
+
+    def has(self, others: Millis) -> bool:
+        """Whether another series has the same."""
+        if others is self.times:
+            return True
+        if others.size != self.times.size:
+            return False
+        return address(others) == self.place or bool((others == self.times).all())
 
 
 def _known_timeline(
@@ -242,36 +276,43 @@ def _last_slot_before(end_ms: int, grid: Grid) -> int:
 def _frame(
     series: Sequence[Series],
     timelines: Sequence[_Timeline],
+    span: _Span,
     request: Request,
     rules: BaselineRules,
 ) -> Frame:
     one = timelines[0]
-    slots = np.arange(one.first, one.last + 1)
-    slot_times = one.grid.times(slots)
-    wall = to_wall(slot_times, rules.timezone)
     alike = all(timeline is one for timeline in timelines)
-    times = np.tile(slot_times, (1 if alike else len(series), 1))
-    for row, single, timeline in zip(times, series, timelines, strict=False):
-        row[timeline.columns] = single.epoch_ms[timeline.rows]
-    given = adjacent_rows(series) if alike and one.is_whole else None
+    if alike and one.is_whole:
+        times, given = series[0].epoch_ms[np.newaxis], adjacent_rows(series)
+    else:
+        times, given = _placed_times(series, timelines[: 1 if alike else None], span), None
     if given is None:
-        given = np.full((len(series), len(slots)), np.nan)
+        given = memory.empty((len(series), len(span.slots)))
         for row, single, timeline in zip(given, series, timelines, strict=True):
+            if not timeline.is_whole:
+                row[:] = np.nan
             row[timeline.columns] = single.values[timeline.rows]
     reported = _reported(times, request)
     return Frame(
         grid=one.grid,
-        slots=slots,
-        slot_times=slot_times,
-        wall=wall,
-        values=_finite(given),
-        usable=_usable(slot_times, wall, rules),
+        slots=span.slots,
+        slot_times=span.slot_times,
+        wall=span.wall,
+        usable=span.usable,
         judged=slice(max(0, reported.start - rules.lead_in(one.grid)), reported.stop),
         reported=reported,
         request=request,
         times=times,
         given=given,
     )
+
+
+def _placed_times(series: Sequence[Series], timelines: Sequence[_Timeline], span: _Span) -> Millis:
+    """Each point's own time in its slot, the expected one in the others; a row a timeline."""
+    times = np.tile(span.slot_times, (len(timelines), 1))
+    for row, single, timeline in zip(times, series, timelines, strict=False):
+        row[timeline.columns] = single.epoch_ms[timeline.rows]
+    return times
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from detectors.series import Floats
 
 if TYPE_CHECKING:
     from detectors.auto import Choice
+    from detectors.decision import Decision
 
 Codes = NDArray[np.int8]
 Flags = NDArray[np.bool_]
@@ -73,11 +74,34 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Block:
+    """What the results of s series over the same m slots are rows of; columns of shape (s, m)."""
+
+    times: NDArray[np.datetime64]
+    values: Floats
+    decision: "Decision"
+    expected_trend: Floats | None = None
+
+    def part(self, row: int, columns: slice) -> "Block":
+        """Copy some columns of one row."""
+        cut = (slice(row, row + 1), columns)
+        trend = self.expected_trend
+        return Block(
+            self.times[cut].copy(),
+            self.values[cut].copy(),
+            self.decision.part(cut),
+            None if trend is None else trend[cut].copy(),
+        )
+
+
+@dataclass(eq=False, slots=True)
 class Result:
     """One row for every checked point and every expected step without one, in time order.
 
-    Constant columns may be broadcast (read-only, stride 0), and `values` may be a read-only view of
-    the series' own; copy before writing.
+    Columns are views, of memory that the results of one call share: copy what you write to, and
+    what you keep of few of them. Constant columns may be broadcast (read-only, stride 0), `values`
+    may be a read-only view of the series' own, and what follows from other columns is made for all
+    the results that share memory when it is first read.
 
     Attributes
     ----------
@@ -103,25 +127,68 @@ class Result:
         The detector that `auto` took for the series, and why.
     """
 
-    times: NDArray[np.datetime64]
-    values: Floats
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    score: Floats
-    is_anomaly: Flags
-    severity: Codes
-    direction: Codes
-    reason: Codes
-    expected_trend: Floats | None = None
+    block: Block
+    row: int
+    first: int  # columns of the block that this series has rows for
+    stop: int
     changes: tuple[Change, ...] = ()
     chosen: "Choice | None" = None
 
     def __len__(self) -> int:
-        return len(self.times)
+        return self.stop - self.first
+
+    @property
+    def times(self) -> NDArray[np.datetime64]:  # noqa: D102 - said above, as of all columns
+        return self.block.times[self.row, self.first : self.stop]
+
+    @property
+    def values(self) -> Floats:  # noqa: D102
+        return self.block.values[self.row, self.first : self.stop]
+
+    @property
+    def expected(self) -> Floats:  # noqa: D102
+        return self.block.decision.expected[self.row, self.first : self.stop]
+
+    @property
+    def lower(self) -> Floats:  # noqa: D102
+        return self.block.decision.lower[self.row, self.first : self.stop]
+
+    @property
+    def upper(self) -> Floats:  # noqa: D102
+        return self.block.decision.upper[self.row, self.first : self.stop]
+
+    @property
+    def score(self) -> Floats:  # noqa: D102
+        return self.block.decision.score[self.row, self.first : self.stop]
+
+    @property
+    def is_anomaly(self) -> Flags:  # noqa: D102
+        return self.block.decision.is_anomaly[self.row, self.first : self.stop]
+
+    @property
+    def severity(self) -> Codes:  # noqa: D102
+        return self.block.decision.severity[self.row, self.first : self.stop]
+
+    @property
+    def direction(self) -> Codes:  # noqa: D102
+        return self.block.decision.direction[self.row, self.first : self.stop]
+
+    @property
+    def reason(self) -> Codes:  # noqa: D102
+        return self.block.decision.reason[self.row, self.first : self.stop]
+
+    @property
+    def expected_trend(self) -> Floats | None:  # noqa: D102
+        trend = self.block.expected_trend
+        return None if trend is None else trend[self.row, self.first : self.stop]
 
     @property
     def judged(self) -> Flags:
         """Which rows got a verdict: all but no_data and insufficient_history; shape (n,)."""
         judged: Flags = ~np.isin(self.reason, (Reason.NO_DATA, Reason.INSUFFICIENT_HISTORY))
         return judged
+
+    def __reduce__(self) -> tuple[type["Result"], tuple[Any, ...]]:
+        """Pickle the own rows, and none of the others of the block."""
+        own = self.block.part(self.row, slice(self.first, self.stop))
+        return Result, (own, 0, 0, len(self), self.changes, self.chosen)

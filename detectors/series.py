@@ -1,5 +1,6 @@
 """A series: times and values, checked and in order."""
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ END_MS = int(np.datetime64("2500-01-01", "ms").astype(np.int64))
 class Series:
     """Points of one series in strictly increasing UTC time.
 
+    Arrays that need no conversion are not copied: leave them as they are while the series is used.
     Unsorted input is sorted once; of points with the same timestamp the last one given wins.
     NaN and infinite values mean "no data at this time" and are kept as they are.
 
@@ -96,17 +98,21 @@ def adjacent_rows(series: Sequence[Series]) -> Floats | None:
     Nothing is copied; None where they are not parts of one array, each right behind the one before.
     """
     first, size = series[0].values, series[0].values.nbytes
-    start = _address(first)
-    for i, one in enumerate(series[1:], 1):
-        in_place = first.base is not None and one.values.base is first.base
-        if not in_place or len(one) != len(first) or _address(one.values) != start + i * size:
+    base, place = first.base, address(first)
+    for one in series[1:]:
+        values, place = one.values, place + size
+        in_place = values.base is base and base is not None
+        if not in_place or values.size != first.size or address(values) != place:
             return None
     return as_strided(first, (len(series), len(first)), (size, first.itemsize), writeable=False)
 
 
-def _address(array: Floats) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+def address(array: NDArray[Any]) -> int:
+    """Where a contiguous array begins in memory; the quickest way there is to ask."""
+    if array.size and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    begin: int = array.__array_interface__["data"][0]
+    return begin
 
 
 def _epoch_ms(times: ArrayLike) -> Millis:
@@ -122,7 +128,8 @@ def _epoch_ms(times: ArrayLike) -> Millis:
         if bool(np.isnat(array).any()):
             raise SeriesError("a time is NaT; every point needs a time")
         # Floor, also before 1970: numpy's cast to a coarser unit rounds down.
-        return np.ascontiguousarray(array.astype("datetime64[ms]").view(np.int64))
+        milliseconds = np.ascontiguousarray(array.astype("datetime64[ms]", copy=False))
+        return milliseconds.view(np.int64)
     if array.dtype.kind in "iu":
         return np.ascontiguousarray(array, dtype=np.int64)
     raise SeriesError(

@@ -1,7 +1,7 @@
 """From values and bounds to verdicts: the common output rules in one pass over a frame.
 
 Most cells lie within their bounds, so scores are computed for a piece of a row at a time, without
-branches, and only pieces in which something stands out are gone through cell by cell.
+branches, and only cells in which something stands out are looked at one by one.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,10 @@ from numba import types
 
 from detectors.bands import AT_MOST_WARNING, INSUFFICIENT, MEMBER, SMALL, SPREADLESS
 from detectors.compiled import kernel
-from detectors.result import Codes, Flags
+from detectors.decision import ANOMALY, DIRECTION_SHIFT, SEVERITY_SHIFT
+from detectors.result import Codes
 from detectors.series import Floats
+from detectors.series import Millis as Counts
 
 # Plain numbers because kernels know no enums of int8; a test holds them against `Reason`.
 _OK, _NO_DATA, _INSUFFICIENT, _ZERO_VARIANCE, _BELOW_MIN_CHANGE, _NOT_CONSECUTIVE = range(6)
@@ -28,6 +30,7 @@ class Rules(NamedTuple):
 
     watch_down: float
     watch_up: float
+    by_half: float  # `lower` and `upper` are both the half-width
     by_member: float  # membership comes from the MEMBER flag, the score from `given_score`
     severity_given: float  # severity comes from `severity_if`
     major: float
@@ -36,17 +39,14 @@ class Rules(NamedTuple):
     max_gap: float  # slots without data that do not break a run
 
 
-_ROW = types.Array(types.float64, 1, "C", readonly=True)
-_SCORES = types.float64[::1]
 _IN = types.Array(types.float64, 2, "C", readonly=True)
 _FLAGS = types.Array(types.int8, 2, "C", readonly=True)
 _BROADCAST = types.Array(types.float64, 2, "A", readonly=True)
 _BROADCAST_CODES = types.Array(types.int8, 2, "A", readonly=True)
-_CODES = types.int8[:, ::1]
 _JUDGE = types.int64(
     _IN, _IN, _IN, _IN, _FLAGS, _BROADCAST, _BROADCAST_CODES,
     types.NamedUniTuple(types.float64, len(Rules._fields), Rules),  # type: ignore[no-untyped-call]
-    types.float64[:, ::1], types.boolean[:, ::1], _CODES, _CODES, _CODES,
+    types.float64[:, ::1], types.int8[:, ::1],
 )  # fmt: skip
 
 
@@ -54,10 +54,7 @@ _JUDGE = types.int64(
 def _score(
     value: float, middle: float, lower: float, upper: float, watch_down: float, watch_up: float
 ) -> float:
-    """Score of a cell without flags: above 1 beyond a watched bound, NaN without data.
-
-    Choices between numbers only, so that loops over it become vector instructions.
-    """
+    """Score of any cell with a value and without flags: above 1 beyond a watched bound."""
     is_up = value > middle
     bound = upper if is_up else lower
     excess = value - bound if is_up else bound - value
@@ -67,44 +64,74 @@ def _score(
     # Also where it is NaN: no bound on this side, or no width.
     score = score if score > least else least
     score = score if score < most else most
-    score *= watch_up if is_up else watch_down
-    return value if np.isnan(value) else score
+    return score * (watch_up if is_up else watch_down)
 
 
-@kernel(types.int64(_ROW, *[types.float64] * 5, _SCORES))
-def _score_alike(
-    values: Floats,
-    middle: float,
-    lower: float,
-    upper: float,
-    watch_down: float,
-    watch_up: float,
-    out: Floats,
-) -> int:
-    """Fill the scores of cells with one band; count those that stand out: beyond, or no data."""
-    outstanding = 0
-    for j in range(len(out)):
-        out[j] = _score(values[j], middle, lower, upper, watch_down, watch_up)
-        outstanding += not out[j] <= 1.0
-    return outstanding
+# Of an ordinary cell, which lies within its bounds, the score is the plain share of the width on
+# its side. What stands out is another cell: beyond, without a value, or without a share. It gets
+# none here, and is counted by piece.
 
 
-@kernel(types.int64(_ROW, _ROW, _ROW, _ROW, types.float64, types.float64, _SCORES))
-def _score_each(
-    values: Floats,
-    middle: Floats,
-    lower: Floats,
-    upper: Floats,
-    watch_down: float,
-    watch_up: float,
-    out: Floats,
-) -> int:
-    """As `_score_alike` for cells with a band each."""
-    outstanding = 0
-    for j in range(len(out)):
-        out[j] = _score(values[j], middle[j], lower[j], upper[j], watch_down, watch_up)
-        outstanding += not out[j] <= 1.0
-    return outstanding
+@kernel(types.float64(*[types.float64] * 6))
+def _share(
+    value: float, middle: float, low: float, high: float, watch_down: float, watch_up: float
+) -> float:
+    """Score of an ordinary cell; NaN, or more than 1, of another."""
+    is_up = value > middle
+    width = high - middle if is_up else middle - low
+    # Endless where the side has no width or bound, or nobody watches it.
+    width = width if (width > 0.0) & ((watch_up if is_up else watch_down) > 0.0) else np.inf
+    return np.nan if (value > high) | (value < low) else abs(value - middle) / width
+
+
+@kernel()
+def _share_alike(
+    values: Floats, middle: float, low: float, high: float, down: float, up: float, out: Floats,
+    odd: Counts,
+) -> None:  # fmt: skip
+    """Fill the scores of ordinary cells of a row with one band, `down` and `up` wide."""
+    for p in range(len(odd)):
+        count = 0
+        for j in range(p * _PIECE, min((p + 1) * _PIECE, len(out))):
+            share = abs(values[j] - middle) / (up if values[j] > middle else down)
+            share = np.nan if (values[j] > high) | (values[j] < low) else share
+            out[j] = share
+            count += not share <= 1.0
+        odd[p] = count
+
+
+@kernel()
+def _share_each(
+    values: Floats, middle: Floats, low: Floats, high: Floats, down: float, up: float, out: Floats,
+    odd: Counts,
+) -> None:  # fmt: skip
+    """As `_share_alike` with a band each, where `down` and `up` say which side is watched."""
+    for p in range(len(odd)):
+        count = 0
+        for j in range(p * _PIECE, min((p + 1) * _PIECE, len(out))):
+            out[j] = _share(values[j], middle[j], low[j], high[j], down, up)
+            count += not out[j] <= 1.0
+        odd[p] = count
+
+
+@kernel()
+def _share_even(
+    values: Floats, middle: Floats, half: Floats, down: float, up: float, out: Floats, odd: Counts
+) -> None:
+    """As `_share_each` where both bounds are as far from the middle."""
+    for p in range(len(odd)):
+        count = 0
+        for j in range(p * _PIECE, min((p + 1) * _PIECE, len(out))):
+            low, high = middle[j] - half[j], middle[j] + half[j]
+            out[j] = _share(values[j], middle[j], low, high, down, up)
+            count += not out[j] <= 1.0
+        odd[p] = count
+
+
+@kernel()
+def _clear(codes: Codes) -> None:
+    for k in range(len(codes)):
+        codes[k] = 0
 
 
 @kernel(_JUDGE)
@@ -118,94 +145,95 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
     severity_if: Codes,
     rules: Rules,
     score: Floats,
-    is_anomaly: Flags,
-    severity: Codes,
-    direction: Codes,
-    reason: Codes,
+    codes: Codes,
 ) -> int:
-    """Fill the last five arrays, shape (s, m), the codes among them zero beforehand.
+    """Fill scores and codes, shape (s, m); codes are packed as `Decision` reads them.
 
-    NaN among the values is no data; returns how many there are. Of `centre`, `lower` and `upper`,
-    equally wide, and of `flags` one row may stand for all, and one column for all.
+    Values that are not finite are no data; returns how many there are. Of `centre`, `lower` and
+    `upper`, equally wide, and of `flags` one row may stand for all, and one column for all.
     """
     unknown = 0
-    visit = np.empty(_PIECE, np.int64)
     n = values.shape[1]
-    by_member = rules.by_member > 0.0
-    alike = centre.shape[1] == 1 and lower.shape[1] == 1 and upper.shape[1] == 1
+    odd = np.empty((n + _PIECE - 1) // _PIECE, np.int64)
+    watch_down, watch_up = rules.watch_down, rules.watch_up
+    by_member, by_half = rules.by_member > 0.0, rules.by_half > 0.0
+    alike = centre.shape[1] == 1 and lower.shape[1] == 1 and not by_half
     flag_row, flag_column = min(1, len(flags) - 1), min(1, flags.shape[1] - 1)
     for i in range(len(values)):
+        row, out = values[i], score[i]
         c, low, high = (
             centre[min(i, len(centre) - 1)],
             lower[min(i, len(lower) - 1)],
             upper[min(i, len(upper) - 1)],
         )
+        _clear(codes[i])
+        if alike and n:
+            down, up = c[0] - low[0], high[0] - c[0]
+            down = down if down > 0.0 and watch_down > 0.0 else np.inf
+            up = up if up > 0.0 and watch_up > 0.0 else np.inf
+            _share_alike(row, c[0], low[0], high[0], down, up, out, odd)
+        elif by_half:
+            _share_even(row, c, low, watch_down, watch_up, out, odd)
+        else:
+            _share_each(row, c, low, high, watch_down, watch_up, out, odd)
+        marks = flags[i * flag_row]
         run, run_side, silent, latest = 0.0, 0, 0.0, -1
-        for begin in range(0, n, _PIECE):
-            stop = min(begin + _PIECE, n)
-            piece = slice(begin, stop)
-            row, out = values[i, piece], score[i, piece]
-            if alike:
-                outstanding = _score_alike(
-                    row, c[0], low[0], high[0], rules.watch_down, rules.watch_up, out
-                )
-            else:
-                outstanding = _score_each(
-                    row, c[piece], low[piece], high[piece], rules.watch_down, rules.watch_up, out
-                )
-            marks = flags[i * flag_row]
-            marked = marks[0] if flag_column == 0 else marks[piece].max()
-            if outstanding == 0 and marked == 0 and not by_member:
+        for p in range(len(odd)):
+            begin, stop = p * _PIECE, min((p + 1) * _PIECE, n)
+            marked = marks[0] if flag_column == 0 else marks[begin:stop].max()
+            if odd[p] == 0 and marked == 0 and not by_member:
                 continue
-            visited = 0
-            for k in range(len(out)):
-                visit[visited] = begin + k
-                visited += marked != 0 or by_member or not out[k] <= 1.0
-            for j in visit[:visited]:
+            for j in range(begin, stop):
+                if out[j] <= 1.0 and marked == 0 and not by_member:
+                    continue
+                value, at = row[j], 0 if alike else j
+                middle, lowest, highest = c[at], low[at], high[at]
+                if by_half:
+                    lowest, highest = middle - low[at], middle + low[at]
                 if j != latest + 1:  # an ordinary cell lies between
                     run, silent = 0.0, 0.0
                 latest = j
                 flag = marks[j * flag_column]
-                value = values[i, j]
-                if np.isnan(value) or flag & INSUFFICIENT:
-                    unknown += np.isnan(value)
-                    score[i, j] = np.nan
-                    reason[i, j] = _NO_DATA if np.isnan(value) else _INSUFFICIENT
+                if not np.isfinite(value) or flag & INSUFFICIENT:
+                    is_unknown = not np.isfinite(value)
+                    unknown += is_unknown
+                    out[j] = np.nan
+                    codes[i, j] = _NO_DATA if is_unknown else _INSUFFICIENT
                     silent += 1.0
                     if silent > rules.max_gap:
                         run = 0.0
                     continue
                 silent = 0.0
-                side = 1 if value > c[min(j, len(c) - 1)] else -1
-                watched = (rules.watch_up if side > 0 else rules.watch_down) > 0.0
-                beyond, relative = score[i, j] > 1.0, score[i, j]
+                side = 1 if value > middle else -1
+                watched = (watch_up if side > 0 else watch_down) > 0.0
+                relative = _score(value, middle, lowest, highest, watch_down, watch_up)
+                beyond = relative > 1.0
                 if by_member:
                     beyond = flag & MEMBER and watched and not flag & SMALL
                     relative = given_score[i, j]
                     if not watched or not relative > 0.0:
                         relative = 0.0
                     relative = min(relative, _MAX_SCORE)
-                reason[i, j] = _ZERO_VARIANCE if flag & SPREADLESS else _OK
+                code = _ZERO_VARIANCE if flag & SPREADLESS else _OK
                 if not beyond:
                     run = 0.0
-                    score[i, j] = min(relative, 1.0)
+                    out[j] = min(relative, 1.0)
                     if watched and flag & SMALL:
-                        reason[i, j] = _BELOW_MIN_CHANGE
+                        code = _BELOW_MIN_CHANGE
+                    codes[i, j] = code
                     continue
                 run = run + 1.0 if side == run_side else 1.0
                 run_side = side
-                direction[i, j] = side
                 if run < rules.consecutive:
-                    score[i, j] = min(relative, 1.0)
-                    reason[i, j] = _NOT_CONSECUTIVE
+                    out[j] = min(relative, 1.0)
+                    codes[i, j] = _NOT_CONSECUTIVE | side << DIRECTION_SHIFT
                     continue
                 relative = max(relative, _ABOVE_ONE)
-                score[i, j] = relative
-                is_anomaly[i, j] = True
+                out[j] = relative
                 grade = 1 + (relative > rules.major) + (relative > rules.critical)
                 if rules.severity_given:
                     grade = severity_if[i, j]
                 if flag & AT_MOST_WARNING:
                     grade = min(grade, _WARNING)
-                severity[i, j] = grade
+                codes[i, j] = code | grade << SEVERITY_SHIFT | ANOMALY | side << DIRECTION_SHIFT
     return unknown

@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from detectors.bands import Bands
+from detectors.decision import Decision
 from detectors.explain.account import plain
 from detectors.explain.explanation import Scalar
-from detectors.finish import Decision, OutputRules, decide
+from detectors.finish import OutputRules, decide
 from detectors.series import Floats
 
 _BANDS = ("expected", "lower", "upper")

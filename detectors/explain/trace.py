@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detectors.bands import Bands
+from detectors.decision import Decision
 from detectors.explain.account import Account, fact
 from detectors.explain.cell import Cell
 from detectors.explain.explanation import Explanation, Fact, Kind, Step
@@ -24,7 +25,7 @@ from detectors.explain.sentences import (
     silence_words,
 )
 from detectors.explain.words import counted, length, number, ordinal, utc, wall
-from detectors.finish import Decision, OutputRules, decide, last_reported
+from detectors.finish import OutputRules, decide, last_reported
 from detectors.frame import Frame
 from detectors.result import Direction, Reason, Severity
 
@@ -36,7 +37,7 @@ _UNJUDGED = (Reason.NO_DATA, Reason.INSUFFICIENT_HISTORY)
 
 def explained(detector: "Detector", frame: Frame, column: int) -> Explanation:
     """Explain the point in a reported column of a frame of one series."""
-    rules, bands = detector.output_rules(frame.grid), detector.bands(frame)
+    rules, bands = detector.output_rules(frame.grid), detector.bands(frame).spelled_out()
     trace = _Trace.of(rules, frame, bands, column)
     account = detector.account(frame, column)
     time_ms = int(frame.times[0, column])
