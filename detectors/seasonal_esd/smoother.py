@@ -5,8 +5,8 @@ A point is smoothed by a line fitted to the nearest `window` points with tricube
 weights, so a plan holds that row and a dozen rows for the edges, however long the series is.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,7 @@ from detectors.series import Floats
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Smoother:
+class Smoother(NamedTuple):
     """Weights of a loess smoother.
 
     Attributes
@@ -71,8 +70,7 @@ class Smoother:
         )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All weights of a robust periodic STL of n points.
 
     Attributes

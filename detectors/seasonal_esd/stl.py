@@ -3,24 +3,28 @@
 import numpy as np
 
 from detectors.seasonal_esd.decomposition import decompose
+from detectors.seasonal_esd.lanes import WIDTH
 from detectors.seasonal_esd.smoother import plan
 from detectors.series import Floats
 
+_FEWEST = 5  # series that together take less time than one after another
+
 
 def periodic_stl(values: Floats, period: int) -> tuple[Floats, Floats]:
-    """Split a series into a season that repeats exactly and a smooth trend.
+    """Split series into a season that repeats exactly and a smooth trend.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n,)
-        Finite; n > 2 * period.
+    values : ndarray of float64, shape (n,) or (s, n)
+        One series, or s of them as rows; finite; n > 2 * period.
     period : int
         Points in one season, at least 2.
 
     Returns
     -------
-    seasonal, trend : ndarray of float64, shape (n,)
-        What is left, `values - seasonal - trend`, is the remainder.
+    seasonal, trend : ndarray of float64, shape as given
+        What is left, `values - seasonal - trend`, is the remainder. The same to the last bit for
+        a series alone and among others.
 
     Notes
     -----
@@ -30,14 +34,11 @@ def periodic_stl(values: Floats, period: int) -> tuple[Floats, Floats]:
     R. B. Cleveland et al., "STL: A Seasonal-Trend Decomposition Procedure Based on Loess", Journal
     of Official Statistics 6 (1990). The median of the robustness weights is exact.
     """
-    n = len(values)
-    weights = plan(n, period)
-    trend_plan, low_plan = weights.trend, weights.low_pass
-    seasonal, trend = np.empty(n), np.empty(n)
-    decompose(
-        np.array(values, np.float64), period, weights.phase_weights,
-        trend_plan.shape, trend_plan.interior, trend_plan.edge_knots, trend_plan.edges,
-        low_plan.shape, low_plan.interior, low_plan.edge_knots, low_plan.edges,
-        seasonal, trend,
-    )  # fmt: skip
-    return seasonal, trend
+    rows = np.ascontiguousarray(np.atleast_2d(values), np.float64)
+    weights = plan(rows.shape[1], period)
+    seasonal, trend = np.empty(rows.shape), np.empty(rows.shape)
+    left = len(rows) % WIDTH
+    together = len(rows) - (left if left < _FEWEST else 0)
+    for part, side in ((slice(together), WIDTH), (slice(together, None), 1)):
+        decompose(rows[part], period, weights, side, seasonal[part], trend[part])
+    return seasonal.reshape(values.shape), trend.reshape(values.shape)

@@ -41,6 +41,19 @@ def test_equals_the_definition_for_any_length(period: int, extra: int, seed: int
         np.testing.assert_allclose(mine, naive, rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 8, 13])
+@pytest.mark.parametrize(("n", "period"), [(5, 2), (15, 7), (40, 19), (61, 4), (120, 7), (300, 24)])
+def test_a_series_among_others_gets_the_bits_that_it_gets_alone(
+    n: int, period: int, count: int
+) -> None:
+    rows = np.stack([seasonal(n, period, seed) for seed in range(count)])
+    rows[0] = 0.0
+    rows[-1] = np.round(rows[-1] / 20)
+    alone = [periodic_stl(row, period) for row in rows]
+    for together, which in zip(periodic_stl(rows, period), (0, 1), strict=True):
+        assert np.array_equal(together, np.stack([one[which] for one in alone]))
+
+
 @pytest.mark.parametrize(("n", "period"), [(240, 24), (1441, 48), (2880, 288)])
 def test_equals_statsmodels_for_even_periods(n: int, period: int) -> None:
     values = seasonal(n, period)
