@@ -1,5 +1,6 @@
 """Accepting an ingest: its payload lies in the objects already; one transaction numbers it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.database.audit import record_change
@@ -14,6 +15,12 @@ from service.identifier import new_id
 from workflows.codec import to_plain
 from workflows.request import IngestRequest, PointsFormat
 
+# What is as much text as this or more is no work for a thread of the service.
+LAUNCH_BYTES = 16 * 1024 * 1024
+# How much text the points of a binary file would be.
+_TEXT_OF: Mapping[PointsFormat, int] = {"parquet": 10, "arrow": 4}
+_PACKED = 10
+
 
 @dataclass(frozen=True)
 class StagedPayload:
@@ -23,6 +30,7 @@ class StagedPayload:
     name: str
     format: PointsFormat
     gzip: bool = False
+    text_bytes: int = 0  # what it is as text, about
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,11 @@ def new_payload(now_ms: int, format_: PointsFormat, gzip: bool = False) -> Stage
     return StagedPayload(id_, f"ingest/{id_}/payload", format_, gzip)
 
 
+def text_bytes(format_: PointsFormat, size: int, *, packed: bool = False) -> int:
+    """What a file of points would be as text, about; ``packed`` when its size is that of gzip."""
+    return size * _TEXT_OF.get(format_, 1) * (_PACKED if packed else 1)
+
+
 def accept_ingest(
     database: Database,
     source: str,
@@ -46,6 +59,7 @@ def accept_ingest(
     caller: str,
     now_ms: int,
     key: RequestKey | None = None,
+    launch_bytes: int = LAUNCH_BYTES,
 ) -> AcceptedIngest:
     """Store an ingest and its job; on a replay the payload staged for it is left to the janitor."""
     with database.write() as tx:
@@ -67,6 +81,7 @@ def accept_ingest(
             format=payload.format,
             accepted_ms=now_ms,
             gzip=payload.gzip,
+            text_bytes=payload.text_bytes,
         )
         ingest = Ingest(
             id=payload.ingest,
@@ -81,9 +96,13 @@ def accept_ingest(
         record_change(tx, now_ms, caller, "ingest.accept", ingest.id, {"source": source})
         # One indexer per source at a time, in the order of the sequences.
         job = NewJob(
-            f"ingest:{ingest.id}", "ingest", source, {"ingest": ingest.id}, f"ingest:{source}",
+            f"ingest:{ingest.id}",
+            "ingest" if payload.text_bytes < launch_bytes else "load",
+            source,
+            {"ingest": ingest.id, "bytes": payload.text_bytes},
+            f"ingest:{source}",
             sequence,
-        )  # fmt: skip
+        )
         add_job(tx, job, now_ms)
         if key is not None:
             remember(tx, key, "ingest", ingest.id, now_ms)

@@ -1,14 +1,10 @@
 """Carries out a small ingest on the caller's own thread, or waits for the worker that has it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from service.clock import Clock
 from service.database.engine import Database
 from service.database.ingests import Ingest, get_ingest
-from service.database.queue import Job, Leaser, lease_one, renew
-from service.errors import DatabaseError, LeaseLostError, UnknownError
+from service.database.queue import Job, Leaser, lease_one
+from service.errors import LeaseLostError, UnknownError
 from service.worker.identity import process_identity
 from service.worker.ingest_tick import carry_out
 from service.worker.settings import WorkerSettings
@@ -57,29 +53,6 @@ def _work(
     database: Database, context: StepContext, clock: Clock, job: Job, pace: WorkerSettings
 ) -> None:
     try:
-        with _renewing(database, clock, job, pace.lease_ms):
-            carry_out(database, context, clock, job, pace)
+        carry_out(database, context, clock, job, pace)
     except LeaseLostError:
         return  # a worker took it over and has the answer
-
-
-@contextmanager
-def _renewing(database: Database, clock: Clock, job: Job, lease_ms: int) -> Iterator[None]:
-    """Keep the lease while a slow store is waited for."""
-    done = threading.Event()
-
-    def keep() -> None:
-        while not done.wait(lease_ms / 3000):
-            try:
-                with database.write() as tx:
-                    renew(tx, [job], clock.now_ms() + lease_ms)
-            except DatabaseError:
-                continue  # the next try may be in time
-
-    keeper = threading.Thread(target=keep, name="lease", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        done.set()
-        keeper.join()

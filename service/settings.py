@@ -272,6 +272,12 @@ class Settings(BaseSettings):
     inline_points: int = Field(
         10_000, ge=0, description="Up to so many points are stored before the answer."
     )
+    ingest_launch_mb: int = Field(
+        16,
+        ge=1,
+        description="Points that are so many MiB as text, or more, are stored by the executor: a "
+        "process of the pool, or a workflow; fewer by the worker itself, many requests together.",
+    )
     max_labels: int = Field(32, ge=1, description="Most labels of a series.")
     max_label_length: int = Field(256, ge=1, description="Longest value of a label, in characters.")
     max_range_days: int = Field(3700, ge=1, description="Longest range of a detection, in days.")

@@ -22,6 +22,8 @@ from workflows.request import IngestRequest, RunRequest
 
 _SLICE_SECONDS = 0.5  # a wait listens to both launchers in turn
 _REMEMBERED = 1000
+# Of one core, for points written as text: some 15,000 points.
+INGEST_BYTES_A_SECOND = 1_500_000
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -46,8 +48,9 @@ class AutoLauncher:
     def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
         """Start an attempt where the run belongs; a run without a choice gets one first."""
         if isinstance(request, IngestRequest):
-            self._choose(request.job, self.local)
-            self.local.launch(request, attempt)
+            seconds = request.text_bytes / INGEST_BYTES_A_SECOND
+            where = self.local if seconds < self.least_seconds else self.far
+            self._choose(request.job, where).launch(request, attempt)
         elif (chosen := self._of(request.run)) is not None:
             chosen.launch(request, attempt)
         else:

@@ -1,23 +1,19 @@
-"""ingest: a staged payload into the archive, then into the index; all of it or nothing."""
+"""ingest: staged payloads into the archive, then into the index; each wholly or not at all."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from storage.index import MetricSummary
-from storage.objects import Objects
-from workflows.codec import dump, load
-from workflows.commits import nothing
 from workflows.context import StepContext
+from workflows.errors import IngestRejectedError
 from workflows.ingest_index import Projection
 from workflows.ingest_rejection import RowErrors
 from workflows.points_payload import payload, read_payload
-from workflows.points_rows import ValidPoints, validate
-from workflows.request import REQUEST_FORMAT, IngestRequest
-
-logger = logging.getLogger(__name__)
+from workflows.points_rows import ValidPoints, newest, validate
+from workflows.request import IngestRequest
 
 
 @dataclass(frozen=True)
@@ -27,74 +23,98 @@ class Ingested:
     points: int  # tombstones included
     tombstones: int
     series: int
-    days: int  # documents of a series and UTC day that were made again
+    days: int  # documents of a series and UTC day that were made again, for all done together
     first_ms: int | None
     last_ms: int | None
     metrics: Mapping[str, MetricSummary]
 
 
-@dataclass(frozen=True)
-class StagedIngest:
-    """What lies in the objects; the request's own ``format`` would hide that of the file."""
-
-    request: IngestRequest
+Stored = Callable[[Sequence[str]], None]
 
 
-def ingest(
-    context: StepContext, request: IngestRequest, on_stored: Callable[[], None] = nothing
-) -> Ingested:
+def _unheard(_: Sequence[str]) -> None:
+    """Nobody wants to know."""
+
+
+def ingest(context: StepContext, request: IngestRequest, on_stored: Stored = _unheard) -> Ingested:
     """Validate, store and index one payload; the same request again ends in the same documents.
-
-    ``on_stored`` is called when the points are in the archive and not yet in the index. Ingests
-    of one source must not run at the same time: the one that reads the archive's days first
-    could write its documents last. The service's queue has one key for a source.
 
     Raises
     ------
     IngestRejectedError
         With the rows at fault; nothing was stored.
     """
-    points = read_points(context, request)
-    if len(points):
-        table = points.table(request.sequence)
+    (done,) = ingest_together(context, [request], on_stored)
+    if isinstance(done, IngestRejectedError):
+        raise done
+    return done
+
+
+def ingest_together(
+    context: StepContext, requests: Sequence[IngestRequest], on_stored: Stored = _unheard
+) -> list[Ingested | IngestRejectedError]:
+    """The same for ingests of one source that follow one another: one write of the archive, and
+    one of the index, for all of them. What is wrong with one refuses that one alone.
+
+    ``on_stored`` is called with those jobs whose points are in the archive and not yet in the
+    index. Ingests of one source must not run at the same time: the one that reads the archive's
+    days first could write its documents last. The service's queue has one lane for a source.
+    """
+    read = [_read(context, request) for request in requests]
+    sound = [
+        (request, points)
+        for request, points in zip(requests, read, strict=True)
+        if isinstance(points, ValidPoints)
+    ]
+    filled = [(request, points) for request, points in sound if len(points)]
+    if filled:
         context.check()
-        context.archive.write_points(request.source, request.job, table)
-        del table
-    on_stored()
-    days = Projection(context, request, points).run() if len(points) else 0
+        # Who is killed now comes again, one by one: this file is then written again without the
+        # others, whose own hold the same rows once more, of the same sequence.
+        first = filled[0][0]
+        context.archive.write_points(first.source, first.job, _table(filled))
+    if sound:
+        on_stored([request.job for request, _ in sound])
+    days = _project(context, filled)
+    metrics = context.index.metrics(requests[0].source) if sound else {}
+    return [
+        points if isinstance(points, IngestRejectedError) else _ingested(points, days, metrics)
+        for points in read
+    ]
+
+
+def _read(context: StepContext, request: IngestRequest) -> ValidPoints | IngestRejectedError:
+    try:
+        return read_points(context, request)
+    except IngestRejectedError as error:
+        return error
+
+
+def _table(filled: Sequence[tuple[IngestRequest, ValidPoints]]) -> pa.Table:
+    tables = [points.table(request.sequence) for request, points in filled]
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+
+
+def _project(context: StepContext, filled: Sequence[tuple[IngestRequest, ValidPoints]]) -> int:
+    if not filled:
+        return 0
+    last = max((request for request, _ in filled), key=lambda request: request.sequence)
+    points = newest([(request.sequence, points) for request, points in filled])
+    return Projection(context, last, points).run()
+
+
+def _ingested(points: ValidPoints, days: int, metrics: Mapping[str, MetricSummary]) -> Ingested:
     rows = points.rows
     touched = {key.metric for key in points.keys}
-    done = Ingested(
+    return Ingested(
         points=len(points),
         tombstones=int(np.isnan(rows.value).sum()),
         series=len(points.keys),
         days=days,
         first_ms=int(rows.ts.min()) if len(points) else None,
         last_ms=int(rows.ts.max()) if len(points) else None,
-        metrics={
-            metric: summary
-            for metric, summary in context.index.metrics(request.source).items()
-            if metric in touched
-        },
+        metrics={metric: one for metric, one in metrics.items() if metric in touched},
     )
-    logger.info("ingest %s: %d points of %d series", request.job, done.points, done.series)
-    return done
-
-
-def ingest_job(context: StepContext, job: str) -> Ingested:
-    """The step: the ingest whose request lies in the objects."""
-    staged = load(StagedIngest, context.objects.get(ingest_request_name(job)), REQUEST_FORMAT)
-    return ingest(context, staged.request)
-
-
-def write_ingest_request(objects: Objects, request: IngestRequest) -> None:
-    """Put the request where the step finds it; the same request again is a no-op."""
-    objects.put(ingest_request_name(request.job), dump(StagedIngest(request), REQUEST_FORMAT))
-
-
-def ingest_request_name(job: str) -> str:
-    """Where the request of an ingest lies in the objects."""
-    return f"ingest/{job}/request.json"
 
 
 def read_points(context: StepContext, request: IngestRequest) -> ValidPoints:

@@ -16,7 +16,7 @@ from workflows.context import write_request
 from workflows.cores import usable_processes
 from workflows.errors import PERMANENT_EXIT, CancelledError, CommitError
 from workflows.failure import Failure, record_failure
-from workflows.ingest import write_ingest_request
+from workflows.ingest_job import write_ingest_request
 from workflows.launcher import Launched, Progress
 from workflows.local_pool import Ended, LocalPool, Lost, Ticket
 from workflows.request import IngestRequest, RunRequest

@@ -65,6 +65,26 @@ class ValidPoints:
         return pa.table(columns, schema=POINT_SCHEMA)
 
 
+def newest(parts: Sequence[tuple[int, ValidPoints]]) -> ValidPoints:
+    """Points of several payloads as one: of equal series and times that of the highest sequence."""
+    if len(parts) == 1:
+        return parts[0][1]
+    keys = sorted(
+        {key for _, points in parts for key in points.keys}, key=lambda key: (key.metric, key.id)
+    )
+    place = {key: number for number, key in enumerate(keys)}
+    number = np.concatenate(
+        [np.array([place[key] for key in p.keys], np.int32)[p.rows.number] for _, p in parts]
+    )
+    ts = np.concatenate([points.rows.ts for _, points in parts])
+    value = np.concatenate([points.rows.value for _, points in parts])
+    sequence = np.concatenate([np.full(len(points), number_) for number_, points in parts])
+    order = np.lexsort((sequence, ts, number))
+    number, ts = number[order], ts[order]
+    last = np.append((np.diff(number) != 0) | (np.diff(ts) != 0), True)
+    return ValidPoints(keys, PointRows(number[last], ts[last], value[order][last]))
+
+
 def validate(
     source: str, raw: RawPoints, errors: RowErrors, settings: WorkflowSettings
 ) -> ValidPoints:

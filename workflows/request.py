@@ -11,6 +11,7 @@ from typing import Any, Literal
 from storage.selector import LabelCondition
 from storage.source import SourceSpec
 from workflows.codec import LEFT_OUT
+from workflows.releases import Release
 
 REQUEST_FORMAT = 1
 
@@ -39,6 +40,8 @@ class RunRequest:
     traceparent: str = field(default="", metadata=LEFT_OUT)
     # Names of labels over which a series goes on (workflows/joining.py).
     join: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    # Those before the end that were known when it was accepted, oldest first.
+    releases: tuple[Release, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def judged_labels(self) -> Mapping[str, LabelCondition]:

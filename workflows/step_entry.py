@@ -38,7 +38,7 @@ from workflows.errors import (
     exit_code,
 )
 from workflows.failure import Failure, LastLines, record_failure
-from workflows.ingest import ingest_job
+from workflows.ingest_job import ingest_job
 from workflows.note import note
 from workflows.plan import chunks_to_launch, plan
 from workflows.publish import publish

@@ -4,16 +4,25 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from service.api.access import Asking, check
 from service.api.body import StrictRoute
+from service.api.detection_out import StepFailureOut
+from service.api.page import PageOut
 from service.api.resources import Opened
 from service.api.times import rfc3339, rfc3339_or_none
 from service.api.waiting import Patience, until_over
+from service.auth.caller import Caller
 from service.database.ingests import Ingest, ended_ingests, get_ingest
 from service.errors import UnknownError
+from workflows.failure import read_failures
+from workflows.ingest_job import ingest_root
 
 router = APIRouter(prefix="/v1/ingests", tags=["ingests"], route_class=StrictRoute)
+
+
+_MOST_FAILURES = 200
 
 
 class IngestOut(BaseModel):
@@ -45,6 +54,15 @@ def shown(ingest: Ingest) -> IngestOut:
     )
 
 
+@router.get("/{ingest}/failures", operation_id="listIngestFailures")
+def list_failures(opened: Opened, caller: Asking, ingest: str) -> PageOut[StepFailureOut]:
+    """Tries of a large ingest that failed, oldest first, with their last lines; for a week."""
+    with opened.database.read() as tx:
+        _found(tx, caller, ingest)
+    found = read_failures(opened.stores.objects, ingest_root(ingest))[-_MOST_FAILURES:]
+    return PageOut(items=[StepFailureOut.of(one) for one in found], cursor=None)
+
+
 @router.get("/{ingest}", operation_id="getIngest")
 async def read_ingest(
     opened: Opened, caller: Asking, request: Request, ingest: str, patience: Patience
@@ -53,11 +71,16 @@ async def read_ingest(
 
     def look() -> tuple[bool, IngestOut]:
         with opened.database.read() as tx:
-            found = get_ingest(tx, ingest)
-        if found is None:
-            raise UnknownError(f"ingest {ingest} does not exist, or you may not see it")
-        check(caller, "read", found.source, f"ingest {ingest}")
+            found = _found(tx, caller, ingest)
         return found.ended, shown(found)
 
     seen = await until_over(opened.watch, request, patience, ended_ingests, ingest, look)
     return seen[1]
+
+
+def _found(tx: Connection, caller: Caller, ingest: str) -> Ingest:
+    found = get_ingest(tx, ingest)
+    if found is None:
+        raise UnknownError(f"ingest {ingest} does not exist, or you may not see it")
+    check(caller, "read", found.source, f"ingest {ingest}")
+    return found

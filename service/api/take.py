@@ -1,8 +1,10 @@
 """Takes a payload of points: into the objects, accepted, and a few of them stored at once."""
 
+from dataclasses import replace
+
 from fastapi import Response
 
-from service.accept_ingest import AcceptedIngest, StagedPayload, accept_ingest, new_payload
+from service.accept_ingest import AcceptedIngest, accept_ingest, new_payload, text_bytes
 from service.api.idempotency import REPLAYED
 from service.api.ingest_source import make_ingest_source
 from service.api.ingests import shown
@@ -13,6 +15,7 @@ from service.auth.caller import Caller
 from service.database.idempotency import RequestKey, find_replay
 from service.database.ingests import get_ingest
 from service.ingest_now import ingest_now
+from service.settings import MIB
 
 
 def take(
@@ -26,10 +29,14 @@ def take(
             found = get_ingest(tx, earlier) if earlier else None
         if found is not None:
             return AcceptedIngest(found, replayed=True)
-    staged: StagedPayload = new_payload(now_ms, payload.format, payload.zipped)
+    staged = replace(
+        new_payload(now_ms, payload.format, payload.zipped),
+        text_bytes=text_bytes(payload.format, payload.plain_bytes),
+    )
     opened.stores.objects.put_file(staged.name, payload.path)
     make_ingest_source(opened, caller, source, now_ms)
-    return accept_ingest(opened.database, source, staged, caller.name, now_ms, key)
+    launch_bytes = opened.settings.ingest_launch_mb * MIB
+    return accept_ingest(opened.database, source, staged, caller.name, now_ms, key, launch_bytes)
 
 
 def store_now(opened: Resources, taken: AcceptedIngest) -> AcceptedIngest:

@@ -13,7 +13,13 @@ from pydantic import BaseModel, Field, JsonValue
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from service.accept_ingest import AcceptedIngest, StagedPayload, accept_ingest, new_payload
+from service.accept_ingest import (
+    AcceptedIngest,
+    StagedPayload,
+    accept_ingest,
+    new_payload,
+    text_bytes,
+)
 from service.api.access import Asking
 from service.api.body import Body, StrictRoute
 from service.api.errors import MediaTypeError
@@ -153,10 +159,12 @@ def take_upload(opened: Resources, caller: Caller, source: str, upload: str) -> 
             f"the upload has {size} bytes, more than {limit} MiB: send it in several parts "
             "(LUPUS_MAX_UPLOAD_MB)"
         )
-    staged = StagedPayload(upload, f"ingest/{upload}/payload", offer.points, offer.gzip)
+    text = text_bytes(offer.points, size, packed=offer.gzip)
+    staged = StagedPayload(upload, f"ingest/{upload}/payload", offer.points, offer.gzip, text)
     objects.copy(_name(upload), staged.name)
     now_ms = opened.clock.now_ms()
     make_ingest_source(opened, caller, source, now_ms)
     # Twins that name it at once: the second finds what the first has made.
     key = RequestKey("", f"upload:{source}", upload, upload)
-    return accept_ingest(opened.database, source, staged, caller.name, now_ms, key)
+    launch_bytes = opened.settings.ingest_launch_mb * MIB
+    return accept_ingest(opened.database, source, staged, caller.name, now_ms, key, launch_bytes)

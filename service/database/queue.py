@@ -10,6 +10,7 @@ carries a started job: while it lives, only its workers look after the job.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -73,6 +74,13 @@ class Job:
     failures: int
     holder: str | None
     created_ms: int
+    lane: str | None
+    lane_number: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a worker that had it before did not live to say how it went."""
+        return self.attempts - 1 != self.failures
 
 
 def add_job(tx: Connection, job: NewJob, now_ms: int, run_at_ms: int | None = None) -> bool:
@@ -158,6 +166,45 @@ def lease_one(
     """Take one job if nobody has it and its lane is free."""
     free = and_(_T.c.dedupe_key == dedupe_key, _T.c.state == "queued", _lane_is_free())
     return _take(tx, leaser, free, now_ms, lease_ms)
+
+
+def lease_followers(
+    tx: Connection, job: Job, most: int, most_bytes: int, now_ms: int, lease_ms: int
+) -> list[Job]:
+    """Take those that come after a leased job in its lane too, to be done together with it.
+
+    Not beyond one that somebody may have died over: that one is done alone. ``bytes`` of their
+    payloads say how much they are.
+    """
+    later = (_T.c.lane == job.lane, _T.c.state.in_(LIVE), _T.c.lane_number > job.lane_number)
+    together = and_(
+        _T.c.state == "queued",
+        _T.c.kind == job.kind,
+        _T.c.holder.is_(None),
+        _T.c.attempts == _T.c.failures,
+    )
+    query = select(_T.c.id, together, _T.c.payload).where(*later)
+    rows = tx.execute(query.order_by(_T.c.lane_number).limit(most)).all()
+    ids, left = [], most_bytes - int(job.payload.get("bytes", 0))
+    for id_, _, payload in takewhile(lambda row: row[1], rows):
+        left -= int(payload.get("bytes", 0))
+        if left < 0:
+            break
+        ids.append(id_)
+    if not ids:
+        return []
+    taken = tx.execute(
+        update(_T)
+        .where(_T.c.id.in_(ids), together)
+        .values(
+            state="running",
+            owner=job.owner,
+            attempts=_T.c.attempts + 1,
+            lease_until_ms=now_ms + lease_ms,
+        )
+        .returning(*(_T.c[name] for name in Job.__dataclass_fields__))
+    )
+    return sorted((Job(**row._asdict()) for row in taken), key=lambda each: each.lane_number)
 
 
 def _lane_is_free() -> ColumnElement[bool]:

@@ -94,7 +94,7 @@ jobs = Table(
     Column("dedupe_key", String(200), nullable=False, unique=True),
     Column(
         "kind", String(16), nullable=False
-    ),  # run | ingest | delivery | compact | janitor | expire
+    ),  # run | ingest | load | delivery | compact | janitor | expire
     Column("source", String(63), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("state", String(16), nullable=False),  # queued | running | done | failed
@@ -128,6 +128,19 @@ ingests = Table(
     Column("ended_ms", BigInteger),
     Column("caller", String(200), nullable=False),
     Index(None, "source", "accepted_ms"),
+)
+
+# When a product changed: drawn on charts, named in messages, and a baseline may begin there.
+releases = Table(
+    "releases",
+    metadata,
+    Column("source", String(63), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("body", JSON, nullable=False),  # as it was sent
+    Column("created_ms", BigInteger, nullable=False),
+    Column("caller", String(200), nullable=False),
+    Index(None, "source", "time_ms"),
 )
 
 counters = Table(

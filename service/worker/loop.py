@@ -23,17 +23,19 @@ from service.worker.identity import process_identity
 from service.worker.ingest_tick import tick_ingest
 from service.worker.janitor import tick_janitor
 from service.worker.leases import Leases
+from service.worker.load_tick import tick_load
 from service.worker.parts import WorkerParts
 from service.worker.run_tick import tick_run
 from service.worker.upkeep import queue_expiry, tick_compaction, tick_expiry
 
 Tick = Callable[[WorkerParts, Job], None]
 # What a launcher carries: such a job is started only while it has a free slot.
-CARRIED = ("run",)
+CARRIED = ("run", "load")
 CHORES = ("compact", "janitor", "expire")
 TICKS: Mapping[str, Tick] = {
     "run": tick_run,
     "ingest": tick_ingest,
+    "load": tick_load,
     "delivery": tick_delivery,
     "compact": tick_compaction,
     "janitor": tick_janitor,

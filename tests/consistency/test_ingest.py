@@ -130,7 +130,7 @@ def test_an_ingest_that_is_over_is_not_done_again(world: World) -> None:
     with world.database.write() as tx:
         job = lease(tx, Leaser("w", "p"), ("ingest",), world.clock.now_ms(), 1000)
     assert job is not None
-    assert job.payload == {"ingest": second.id}
+    assert job.payload["ingest"] == second.id
     stale = replace(job, payload={"ingest": one.id})
 
     class Untouched:

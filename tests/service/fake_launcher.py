@@ -8,6 +8,8 @@ from typing import Literal
 from storage.objects import Objects
 from workflows.commits import PUBLISH, Attempt, run_root
 from workflows.context import write_request
+from workflows.ingest import Ingested
+from workflows.ingest_job import OUTCOME, IngestOutcome, ingest_root, write_ingest_request
 from workflows.launcher import Launched, Progress
 from workflows.published import Published
 from workflows.report import COUNTS, REPORT, Change, Outcome, Report, change_line
@@ -50,26 +52,40 @@ class FakeLauncher:
     _news: threading.Event = field(default_factory=threading.Event)
 
     def launch(self, request: RunRequest | IngestRequest, attempt: int) -> None:
-        assert isinstance(request, RunRequest)
+        id_ = request.run if isinstance(request, RunRequest) else request.job
         if self.error is not None:
             raise self.error
-        if self._known.get(request.run, (0, None))[0] >= attempt:
+        if self._known.get(id_, (0, None))[0] >= attempt:
             return
-        self.launched.append((request.run, attempt))
-        write_request(self.objects, request)
+        self.launched.append((id_, attempt))
         act = self.script.pop(0) if self.script else "succeed"
-        running = Launched("running", Progress("detect", 1, 2, link=self.link))
-        ended = Launched("ended", Progress("done"), "the pod was lost", transient=True)
-        if act == "succeed":
-            self.end(request)
-            ended = Launched("ended", Progress("done"))
-        elif act == "refuse":
-            ended = Launched("ended", Progress("done"), "plan: no such table", transient=False)
-        elif act == "publish":
-            published = Published(request.run, request.generation, "succeeded", {})
-            Attempt(self.objects, run_root(request.run), "publish").commit(PUBLISH, published)
-        self._known[request.run] = (attempt, running if act in ("run", "publish") else ended)
+        if isinstance(request, RunRequest):
+            write_request(self.objects, request)
+            if act == "succeed":
+                self.end(request)
+            elif act == "publish":
+                published = Published(request.run, request.generation, "succeeded", {})
+                Attempt(self.objects, run_root(request.run), "publish").commit(PUBLISH, published)
+        else:
+            write_ingest_request(self.objects, request)
+            if act == "succeed":
+                self.end_ingest(request)
+        self._known[id_] = (attempt, self._launched(act))
         self._news.set()
+
+    def _launched(self, act: Act) -> Launched:
+        if act == "succeed":
+            return Launched("ended", Progress("done"))
+        if act == "fail":
+            return Launched("ended", Progress("done"), "the pod was lost", transient=True)
+        if act == "refuse":
+            return Launched("ended", Progress("done"), "plan: no such table", transient=False)
+        return Launched("running", Progress("detect", 1, 2, link=self.link))
+
+    def end_ingest(self, request: IngestRequest) -> None:
+        done = Ingested(points=7, tombstones=0, series=1, days=1, first_ms=0, last_ms=1, metrics={})
+        attempt = Attempt(self.objects, ingest_root(request.job), "ingest")
+        attempt.commit(OUTCOME, IngestOutcome(done))
 
     def end(self, request: RunRequest) -> None:
         finish(self.objects, request.run, request.generation, self.changes)

@@ -17,8 +17,9 @@ from tests.workflows.world import World
 from workflows import ingest_index
 from workflows.context import StepContext
 from workflows.errors import IngestRejectedError
-from workflows.ingest import Ingested, ingest, ingest_job, write_ingest_request
+from workflows.ingest import Ingested, ingest
 from workflows.ingest_index import common_labels
+from workflows.ingest_job import ingest_job, write_ingest_request
 from workflows.ingest_steps import learn_step, step_shown
 from workflows.request import IngestRequest
 
@@ -133,7 +134,7 @@ def test_again_after_a_kill_before_the_index_it_completes_itself(house: House) -
     class Killed(BaseException):
         pass
 
-    def kill() -> None:
+    def kill(_: object) -> None:
         raise Killed
 
     request = house.request(daily("jp", 1, 2))
@@ -148,7 +149,7 @@ def test_a_refused_payload_stores_nothing(house: House) -> None:
     request = house.request(daily("jp", 1) | {("jp", 2 * DAY): float("inf")})
     called: list[bool] = []
     with pytest.raises(IngestRejectedError):
-        ingest(house.context, request, on_stored=lambda: called.append(True))
+        ingest(house.context, request, on_stored=lambda _: called.append(True))
     assert (house.stored(), house.entries(), called) == ({}, [], [])
 
 

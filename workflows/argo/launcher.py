@@ -24,7 +24,11 @@ from workflows.commits import run_root
 from workflows.context import write_request
 from workflows.errors import ClusterError, ClusterRefusedError
 from workflows.failure import Failure, read_failures, record_failure
-from workflows.ingest import write_ingest_request
+from workflows.ingest_job import (
+    ingest_request_name,
+    ingest_root,
+    write_ingest_request,
+)
 from workflows.launcher import Launched, Progress
 from workflows.report import Report
 from workflows.request import IngestRequest
@@ -60,7 +64,7 @@ class ArgoLauncher:
         self._closing = threading.Event()
         self._over: dict[Key, Launched] = {}
         self._troubles: dict[Key, tuple[str, float]] = {}
-        self._ingests: set[str] = set()
+        self._kinds: dict[str, bool] = {}
         self._cache: dict[str, Seen] = {}
         self._examined: set[tuple[str, str]] = set()
         self._still: dict[str, tuple[str, float]] = {}
@@ -75,7 +79,7 @@ class ArgoLauncher:
         if key in self._over or (trouble and time.monotonic() < trouble[1]):
             return
         if isinstance(request, IngestRequest):
-            self._ingests.add(request.job)
+            self._kinds[request.job] = True
             write_ingest_request(self._objects, request)
         else:
             if (over := _over(read_status(self._objects, request.run))) is not None:
@@ -100,7 +104,7 @@ class ArgoLauncher:
         key = (run, attempt)
         if (over := self._over.get(key)) is not None:
             return over
-        status = None if run in self._ingests else read_status(self._objects, run)
+        status = None if self._is_ingest(run) else read_status(self._objects, run)
         progress = Progress("waiting") if status is None else status.progress
         progress = replace(progress, link=self._link(run, attempt))
         if status is not None and status.cancelled:
@@ -177,7 +181,14 @@ class ArgoLauncher:
         return f"{self._root(key[0])}/workflow/{key[1]}.json"
 
     def _root(self, run: str) -> str:
-        return f"ingest/{run}" if run in self._ingests else run_root(run)
+        return ingest_root(run) if self._is_ingest(run) else run_root(run)
+
+    def _is_ingest(self, run: str) -> bool:
+        """Whether the id is that of an ingest; another process may have launched it."""
+        if run not in self._kinds:
+            self._kinds[run] = self._objects.get_or_none(ingest_request_name(run)) is not None
+            _forget_old(self._kinds)
+        return self._kinds[run]
 
     def _find(self, run: str, attempt: int) -> Seen | None:
         name = self._name(run, attempt)
@@ -193,7 +204,7 @@ class ArgoLauncher:
         return self._cache[name]
 
     def _name(self, run: str, attempt: int) -> str:
-        kind = "ingest" if run in self._ingests else "detection"
+        kind = "ingest" if self._is_ingest(run) else "detection"
         return workflow_name(kind, run, attempt)
 
     def _link(self, run: str, attempt: int) -> str:
@@ -230,7 +241,7 @@ class ArgoLauncher:
 
     def _end(self, run: str, found: Seen, progress: Progress) -> Launched:
         failures = read_failures(self._objects, self._root(run))
-        if run in self._ingests:
+        if self._is_ingest(run):
             if found.phase == "Succeeded":
                 return _ended(progress, "")
         else:

@@ -1,9 +1,10 @@
 """Names, labels and annotations of a workflow: everybody can tell them from the run alone."""
 
 import hashlib
+import json
 import re
 
-from workflows.codec import dump
+from workflows.codec import dump, to_plain
 from workflows.request import REQUEST_FORMAT, IngestRequest, RunRequest
 
 RUN, ATTEMPT, SOURCE, KIND = "lupus/run", "lupus/attempt", "lupus/source", "lupus/kind"
@@ -56,4 +57,5 @@ def request_hash(request: Request) -> str:
     if isinstance(request, RunRequest):
         return hashlib.sha256(dump(request, REQUEST_FORMAT)).hexdigest()
     # Its own ``format`` is a field like any other.
-    return hashlib.sha256(repr(request).encode()).hexdigest()
+    content = json.dumps(to_plain(request), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -77,6 +77,7 @@ ROWS = (
     Row("POST", "/v1/deliveries/{delivery}/replay", "manage", fine=202),
     Row("POST", "/v1/deliveries/replay", "manage", "any", json={"channel": CHANNEL}, fine=202),
     Row("GET", "/v1/ingests/{ingest}", "read"),
+    Row("GET", "/v1/ingests/{ingest}/failures", "read"),
     Row(
         "POST",
         "/v1/tokens",
