@@ -41,7 +41,7 @@ class Resources:
     @cached_property
     def kinds(self) -> Kinds:
         """Kinds of channels."""
-        return kinds_of(self.settings.slack_api)
+        return kinds_of(self.settings.slack_api, self.egress)
 
     @property
     def limits(self) -> Limits:

@@ -16,6 +16,7 @@ from service.egress.proxy import Proxy
 from service.errors import EgressError, UnresolvedError
 
 Resolve = Callable[[str, int], Sequence[str]]
+_LOOPBACK = ip_address("127.0.0.1")
 
 
 def resolve_name(host: str, port: int) -> Sequence[str]:
@@ -41,6 +42,25 @@ class Egress:
         if self.proxy is not None and self.proxy.serves(host):
             return self.proxy
         return None
+
+    def check_host(self, host: str) -> None:
+        """Refuse what no answer of a resolver could make allowed; others are checked when used.
+
+        Raises
+        ------
+        EgressError
+            The host is an address, or this machine's name, and may not be reached; or a name that
+            neither the proxy serves nor any internal network could hold.
+        """
+        if self.proxy_for(host) is not None:
+            return
+        given = _LOOPBACK if host == "localhost" or host.endswith(".localhost") else literal(host)
+        if given is not None:
+            self.check(given, host)
+        elif self.proxy is not None and not self.allow and not self.loopback:
+            raise EgressError(
+                f"{host} is no name in LUPUS_EGRESS_ALLOW_HOSTS, and nothing else can be reached"
+            )
 
     def addresses(self, host: str, port: int) -> list[Address]:
         """The addresses of a host, all of them allowed.

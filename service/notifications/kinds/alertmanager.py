@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.duration import duration_ms
+from service.egress.egress import Egress
 from service.errors import RequestError
 from service.notifications.kinds.alerts import LABEL_NAME, OURS, Alerting, alerts_of
 from service.notifications.kinds.kind import (
@@ -76,13 +77,14 @@ class Alertmanager:
 class AlertmanagerKind:
     """``urls``; ``bearer_token``, or ``user`` and ``password``; ``labels`` and ``hold``."""
 
+    egress: Egress | None = None
     name: str = "alertmanager"
 
     def keep(self, given: Given, before: Kept | None, now_ms: int) -> Kept:
         """Secrets that are left out stay, unless another way to log in is given."""
         settings = dict(given.settings)
         url = settings.pop("url", None)
-        settings["urls"] = _checked_urls(url, settings.get("urls"))
+        settings["urls"] = _checked_urls(url, settings.get("urls"), self.egress)
         _check_labels(settings.get("labels") or {})
         if hold := settings.get("hold"):
             _check_hold(str(hold))
@@ -105,13 +107,13 @@ class AlertmanagerKind:
         )
 
 
-def _checked_urls(url: str | None, urls: Sequence[str] | None) -> list[str]:
+def _checked_urls(url: str | None, urls: Sequence[str] | None, egress: Egress | None) -> list[str]:
     if (url is None) == (not urls):
         raise RequestError("give url, or urls of all servers of a cluster", "/url")
     found = [url] if url is not None else list(urls or ())
     for number, one in enumerate(found):
         pointer = "/url" if url is not None else f"/urls/{number}"
-        parts = urlsplit(checked_url(one, pointer))
+        parts = urlsplit(checked_url(one, pointer, egress))
         if parts.query or parts.fragment:
             raise RequestError("url: give https://host/prefix, without ? and #", pointer)
         if parts.path.rstrip("/").endswith(PATH):

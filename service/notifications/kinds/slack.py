@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.clock import SECOND_MS
+from service.egress.egress import Egress
 from service.errors import RequestError
 from service.notifications.kinds.kind import (
     Answer,
@@ -124,6 +125,7 @@ class SlackKind:
     """``webhook_url``, or ``bot_token`` and ``channel``."""
 
     api: str = SLACK_API
+    egress: Egress | None = None
     name: str = "slack"
 
     def keep(self, given: Given, before: Kept | None, now_ms: int) -> Kept:
@@ -138,7 +140,7 @@ class SlackKind:
             said = f"webhook_url posts to a channel of its own: {_ALONE}"
             raise RequestError(said, "/webhook_url")
         if url is not None:
-            checked_url(url, "/webhook_url")
+            checked_url(url, "/webhook_url", self.egress)
             return Kept({"webhook_url": shown_url(url)}, {"webhook_url": url})
         if token is None:
             raise RequestError(f"nothing says where to post: {_ALONE}", "/webhook_url")

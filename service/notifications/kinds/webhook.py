@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.clock import DAY_MS
-from service.egress.url import check_url
+from service.egress.egress import Egress
+from service.egress.url import check_url, host_of
 from service.errors import EgressError, RequestError
 from service.notifications.kinds.kind import (
     Answer,
@@ -81,11 +82,12 @@ class Webhook:
 class WebhookKind:
     """``url``; the secret ``secret``, which is made when none is given."""
 
+    egress: Egress | None = None
     name: str = "webhook"
 
     def keep(self, given: Given, before: Kept | None, now_ms: int) -> Kept:
         """Without a secret the old one stays, or one is made."""
-        url = checked_url(str(given.settings["url"]), "/url")
+        url = checked_url(str(given.settings["url"]), "/url", self.egress)
         secret = given.secrets.get("secret")
         wanted = None if secret is None else check_secret(secret)
         if wanted is None and before is not None and not given.rotate:
@@ -107,9 +109,11 @@ class WebhookKind:
         return Webhook(str(kept.settings["url"]), SigningSecrets(**kept.secrets))
 
 
-def checked_url(url: str, pointer: str) -> str:
+def checked_url(url: str, pointer: str, egress: Egress | None = None) -> str:
     """A URL that a channel may have; RequestError names the field otherwise."""
     try:
+        if egress is not None:
+            egress.check_host(host_of(url))
         return check_url(url)
     except EgressError as error:
         raise RequestError(str(error), pointer) from None

@@ -83,16 +83,55 @@ def test_a_channel_reaches_no_private_address_from_an_open_service(
     settings: Settings, receiver: Receiver
 ) -> None:
     opened = settings.model_copy(update={"host": "0.0.0.0"})
+    body = {"kind": "webhook", "url": receiver.url}
     with open_app(settings) as app:
-        token = House(app).token()
+        house = House(app)
+        token = house.token()
+        house.call("PUT", "/v1/channels/inside", 201, json=body)
     with open_app(opened) as app:
         client = House(app).client(token)
-        body = {"kind": "webhook", "url": receiver.url}
-        assert client.put("/v1/channels/inside", json=body).status_code == 201
+        refused = client.put("/v1/channels/other", json=body)
         answer = client.post("/v1/channels/inside/test").json()
-    assert answer["verdict"] == "refused"
-    assert "LUPUS_EGRESS_ALLOW" in answer["error"]
+    assert refused.status_code == 422
+    assert answer["verdict"] == "refused", "what was put before is refused when it is sent"
+    for said in (refused.json()["errors"][0]["detail"], answer["error"]):
+        assert "LUPUS_EGRESS_ALLOW" in said
     assert not receiver.got
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "words"),
+    [
+        ({"kind": "webhook", "url": "ftp://example.com/x"}, "/url", "https://host/path"),
+        ({"kind": "webhook", "url": "https://u:p@example.com"}, "/url", "secrets never stand"),
+        ({"kind": "webhook", "url": "https://10.1.2.3/x"}, "/url", "LUPUS_EGRESS_ALLOW"),
+        ({"kind": "webhook", "url": "http://169.254.169.254/"}, "/url", "LUPUS_EGRESS_ALLOW"),
+        ({"kind": "webhook", "url": "http://[::ffff:127.0.0.1]/"}, "/url", "LUPUS_EGRESS_ALLOW"),
+        ({"kind": "webhook", "url": "http://localhost:9/"}, "/url", "LUPUS_EGRESS_ALLOW"),
+        ({"kind": "slack", "webhook_url": "http://a.localhost/"}, "/webhook_url", "public"),
+        (
+            {"kind": "alertmanager", "urls": ["https://example.com", "http://192.168.1.1:9093"]},
+            "/urls/1",
+            "LUPUS_EGRESS_ALLOW",
+        ),
+    ],
+)
+def test_an_address_that_is_never_reached_is_refused_when_it_is_put(
+    settings: Settings, body: dict[str, Any], pointer: str, words: str
+) -> None:
+    with open_app(settings) as app:
+        token = House(app).token()
+    with open_app(settings.model_copy(update={"host": "0.0.0.0", "worker": False})) as app:
+        client = House(app).client(token)
+        refused = client.put("/v1/channels/wrong", json=body)
+        assert refused.status_code == 422, refused.text
+        (error,) = refused.json()["errors"]
+        assert error["pointer"] == pointer
+        assert words in error["detail"]
+        assert client.get("/v1/channels/wrong").status_code == 404
+        # A name is only known when it is resolved, at the time of sending.
+        named = {"kind": "webhook", "url": "https://intranet.example/x"}
+        assert client.put("/v1/channels/named", json=named).status_code == 201
 
 
 def test_a_detection_is_told_and_can_be_told_again(working: House, receiver: Receiver) -> None:
