@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from detectors.auto.quiet import NEARLY_A_DAY_MS, quiet
+from detectors.auto.quiet import FORECAST_POINTS, NEARLY_A_DAY_MS, quiet
 from detectors.wall_clock import DAY_MS
 
 _LONGEST_DAY_MS = 25 * DAY_MS // 24
 
 WEEKS = 3
 """Weeks of points before a point is compared with the same weekday, or hour of the week."""
-FORECAST_POINTS = 60
-"""Daily points before a forecast is made."""
 HOUR_DAYS = 3
 """Days of points before an hour is compared with the same hour."""
 MEMORY_DAYS = 91
@@ -71,11 +69,7 @@ def choices_at(step_ms: int) -> tuple[tuple[int, Choice], ...]:
             (
                 FORECAST_POINTS * step_ms,
                 Choice(
-                    {
-                        "type": "prophet",
-                        "min_points": FORECAST_POINTS,
-                        **quiet("prophet", step_ms),
-                    },
+                    {"type": "prophet", **quiet("prophet", step_ms)},
                     f"{FORECAST_POINTS} daily points or more: enough for weekdays and a trend",
                 ),
             ),
@@ -97,6 +91,7 @@ def choices_at(step_ms: int) -> tuple[tuple[int, Choice], ...]:
                 f"{WEEKS} weeks of points or more: each is compared with the same hour of the week",
                 step_ms,
                 season="hour_of_week",
+                spread="per_hour",
             ),
         ),
     )

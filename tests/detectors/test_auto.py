@@ -34,7 +34,11 @@ def taken(points: int, step_ms: int = DAY_MS) -> dict[str, Any]:
         (HOUR_MS, 71, {"type": "window", "k": 4.0}),
         (HOUR_MS, 72, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 4.0}),
         (HOUR_MS, 503, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 4.0}),
-        (HOUR_MS, 504, {"type": "window", "season": "hour_of_week", "k": 4.0}),
+        (
+            HOUR_MS,
+            504,
+            {"type": "window", "season": "hour_of_week", "spread": "per_hour", "k": 4.0},
+        ),
         (MINUTE_MS, 4320, {"type": "window", "season": "hour_of_day", "window": "28d", "k": 5.0}),
     ],
 )

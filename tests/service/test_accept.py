@@ -189,7 +189,12 @@ def test_learned_steps_decide_and_declared_ones_win(database: Database) -> None:
         ({"type": "auto"}, {"min_rel_change": 0.01, "direction": "down"}),
         (
             {"type": "prophet"},
-            {"min_rel_change": 0.01, "direction": "down", "interval_width": 0.9995},
+            {
+                "min_rel_change": 0.01,
+                "direction": "down",
+                "interval_width": 0.9995,
+                "min_points": 60,
+            },
         ),
         ({"type": "threshold", "upper": 1.0}, {}),
     ],
