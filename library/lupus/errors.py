@@ -4,6 +4,7 @@ LupusError
     MetricsError      a metric has a name, a label or a value that no metric can have
     FrameError        a frame is of no known kind, or lacks a column, or a column has no such values
     EvaluationError   what was asked of an evaluation, or a stored one, makes no sense
+    DriftError        a reference and a sample cannot be compared
     StatisticsError   statistics are declared wrong, or a table or a summary has no such statistics
     SettingsError     an address, a token or a certificate cannot be used
     ExtraError        a part needs a package that is not installed
@@ -33,6 +34,10 @@ class FrameError(LupusError, ValueError):
 
 class EvaluationError(LupusError, ValueError):
     """What was asked of an evaluation, or a stored one, makes no sense."""
+
+
+class DriftError(LupusError, ValueError):
+    """A reference and a sample cannot be compared."""
 
 
 class StatisticsError(LupusError, ValueError):

@@ -16,8 +16,11 @@ from lupus.evaluation.task import Task
 from lupus.evaluation.tasks import task_from_dict
 from lupus.metric import Metric
 from lupus.metrics import Metrics
+from lupus.statistics.labels import labels_of
 
 VERSION = 1
+RESERVED = ("class", "predicted", "quantile")  # labels of metrics
+By = Union[str, Sequence[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Evaluation:
     task : Task
         What was evaluated.
     by : tuple of str
-        Columns of the groups; they become labels.
+        Labels of the groups.
     groups : mapping of tuple of str to State
         What was counted of each group.
     """
@@ -111,9 +114,7 @@ class Evaluation:
         return self.metrics()._repr_html_()
 
 
-def evaluate(
-    frame: Any, task: Task, by: Union[str, Sequence[str]] = (), most_groups: int = MOST_GROUPS
-) -> Evaluation:
+def evaluate(frame: Any, task: Task, by: By = (), most_groups: int = MOST_GROUPS) -> Evaluation:
     """Evaluate a model on a frame.
 
     Parameters
@@ -122,8 +123,9 @@ def evaluate(
         Rows; of PySpark's only what was counted leaves the partitions.
     task : Task
         ``Binary``, ``Multiclass``, ``Multilabel``, ``Regression``, ``Ranking``...
-    by : str or sequence of str
-        Columns whose values make groups; a missing value is the group ``null``.
+    by : str, sequence of str, or mapping of str to str
+        Columns (or labels and their columns) whose values make groups; a missing value is the group
+        ``(null)``.
     most_groups : int
         With more groups a column is taken for a mistake.
 
@@ -145,23 +147,23 @@ def evaluate(
     >>> evaluate(rows, Binary("clicked", "p")).metrics()["auc"]
     1.0
     """
-    columns = (by,) if isinstance(by, str) else tuple(by)
-    _require_labels(columns)
+    labels = labels_of([by] if isinstance(by, str) else by)
+    taken = set(labels) & set(RESERVED)
+    if taken:
+        raise EvaluationError(
+            f"label {taken.pop()!r} is taken: name another, by={{'my_label': 'column'}}"
+        )
+    columns = tuple(labels.values())
     if is_spark(frame):
         from lupus.evaluation.spark import states_of_spark  # noqa: PLC0415  only Spark needs it
 
         groups = states_of_spark(frame, task, columns, most_groups)
-        return Evaluation(task, columns, groups or _nothing(task, columns))
+        return Evaluation(task, tuple(labels), groups or _nothing(task, columns))
     read = columns_of(frame, [*columns, *task.columns()])
     groups = {group: task.tally(part) for group, part in groups_of(read, columns, most_groups)}
-    return Evaluation(task, columns, groups)
+    return Evaluation(task, tuple(labels), groups)
 
 
 def _nothing(task: Task, by: Sequence[str]) -> dict[Group, State]:
     """Give the state of no rows, where there are no groups that could be missing."""
     return {} if by else {(): task.tally({name: np.empty(0) for name in task.columns()})}
-
-
-def _require_labels(by: Sequence[str]) -> None:
-    for name in by:
-        Metric("rows", None, {name: ""})

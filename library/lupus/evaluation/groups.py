@@ -7,9 +7,9 @@ import numpy as np
 from lupus.errors import EvaluationError
 from lupus.evaluation.columns import Columns
 from lupus.evaluation.values import MISSING, Ints, names
+from lupus.statistics.labels import EMPTY, NULL
 
 Group = tuple[str, ...]
-NULL = "null"
 MOST_GROUPS = 10_000
 
 
@@ -40,8 +40,6 @@ def group_codes(columns: list[tuple[Ints, list[str]]]) -> tuple[Ints, list[Group
         shifted = np.where(codes == MISSING, len(values), codes)
         there, code = np.unique(code * (len(values) + 1) + shifted, return_inverse=True)
         code = code.reshape(-1).astype(np.int64)
-        keys = [
-            (*keys[at // (len(values) + 1)], [*values, NULL][at % (len(values) + 1)])
-            for at in there.tolist()
-        ]
+        shown = [*(value or EMPTY for value in values), NULL]
+        keys = [(*keys[at // len(shown)], shown[at % len(shown)]) for at in there.tolist()]
     return code, keys

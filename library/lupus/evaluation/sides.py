@@ -7,8 +7,9 @@ import numpy as np
 
 from lupus.errors import FrameError
 from lupus.evaluation.columns import columns_of, is_spark
-from lupus.evaluation.evaluation import Evaluation, evaluate
+from lupus.evaluation.evaluation import By, Evaluation, evaluate
 from lupus.evaluation.reproduction import OFFLINE, ONLINE, SIDE, Reproduction
+from lupus.statistics.labels import labels_of
 
 
 def reproduce(
@@ -16,7 +17,7 @@ def reproduce(
     offline: Any,
     key: Union[str, Sequence[str]],
     prediction: str,
-    by: Union[str, Sequence[str]] = (),
+    by: By = (),
     tolerance: float = 1e-6,
     relative: float = 0.0,
 ) -> Evaluation:
@@ -30,8 +31,8 @@ def reproduce(
         Columns that tell which prediction is which.
     prediction : str
         Column of predictions: numbers, or text, which must be equal.
-    by : str or sequence of str
-        Columns whose values make groups.
+    by : str, sequence of str, or mapping of str to str
+        Columns (or labels and their columns) whose values make groups.
     tolerance, relative : float
         Numbers are equal that differ by at most tolerance + relative x |offline|.
 
@@ -48,8 +49,8 @@ def reproduce(
     0.5
     """
     task = Reproduction(key, prediction, tolerance, relative)
-    groups = [by] if isinstance(by, str) else list(by)
-    read = [name for name in dict.fromkeys([*groups, *task.columns()]) if name != SIDE]
+    groups = labels_of([by] if isinstance(by, str) else by)
+    read = [name for name in dict.fromkeys([*groups.values(), *task.columns()]) if name != SIDE]
     if is_spark(online) != is_spark(offline):
         raise FrameError("both frames must be of PySpark, or none")
     if is_spark(online):

@@ -114,7 +114,7 @@ def test_rows_without_label_or_score_are_counted_and_left_out(kind: str) -> None
     assert table["auc", "jp"] == 1
     assert table["rows.skipped", "tw"] == 1
     assert table["accuracy", "tw"] is None
-    assert table["rows", "null"] == 1
+    assert table["rows", "(null)"] == 1
     whole = evaluate(frame, TASK).metrics()
     assert same(by_region.overall().metrics(), whole)
     assert whole["rows.skipped"] == 2
@@ -151,6 +151,9 @@ def test_tasks_and_groups_that_make_no_sense_are_refused() -> None:
     frame = {"clicked": [0, 1], "p": [0.1, 0.2], "user": ["a", "b"]}
     with pytest.raises(EvaluationError, match="user make 2 groups"):
         evaluate(frame, TASK, by="user", most_groups=1)
+    assert evaluate(frame, TASK, by={"who": "user"}).metrics().label_names == ["who"]
+    with pytest.raises(EvaluationError, match="label 'class' is taken"):
+        evaluate({**frame, "class": [1, 2]}, TASK, by="class")
     with pytest.raises(EvaluationError, match="cannot be merged"):
         evaluate(frame, TASK).merge(evaluate(frame, TASK, by="user"))
     for stored in ("{", "{}", '{"evaluation": 2}', '{"evaluation": 1, "task": {"kind": "x"}}'):
