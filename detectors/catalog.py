@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from detectors.errors import ParameterError
+from detectors.errors import ParameterError, UnusedParameterError
 from detectors.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -87,3 +87,16 @@ def detector_from_dict(description: Mapping[str, Any]) -> "Detector":
                 f"is not a parameter of {chosen.type}; {hint}allowed: {', '.join(allowed)}",
             )
     return chosen(**given)
+
+
+def detector_from_stored(description: Mapping[str, Any]) -> "Detector":
+    """As `detector_from_dict`, for what was accepted before.
+
+    Earlier versions took parameters that have no effect beside the others; they are left out.
+    """
+    given = dict(description)
+    while True:
+        try:
+            return detector_from_dict(given)
+        except UnusedParameterError as error:
+            del given[error.field]

@@ -18,6 +18,7 @@ from detectors.errors import (
     ParameterError,
     PointError,
     SeriesError,
+    UnusedParameterError,
 )
 from detectors.finish import OutputRules, results_of
 from detectors.frame import BaselineRules, Frame, Request, frames
@@ -26,7 +27,9 @@ from detectors.instants import Instant, Moment, dump_ranges, epoch_ms, parse_ran
 from detectors.parameters import (
     LENGTH_SCHEMA,
     Length,
+    Needs,
     checked,
+    default_of,
     dump_length,
     dumped,
     finite,
@@ -127,6 +130,7 @@ class Detector(ABC):
         "Longest stretch without data that does not break a run.",
         parse=parse_length,
         dump=dump_length,
+        needs=Needs("consecutive above 1", lambda detector: detector.consecutive > 1),
     )
     severity_at: dict[str, float] = parameter(
         {"major": 2.0, "critical": 3.0},
@@ -191,9 +195,25 @@ class Detector(ABC):
         ):
             raise ParameterError("clip_lower", f"must be below clip_upper, {self.clip_upper:g}")
         self.check()
+        for item in parameters_of(type(self)):
+            needs = item.metadata["needs"]
+            if needs is not None and not needs.met(self):
+                self.refuse_given([item.name], f"it needs {needs.words}")
+
+    def refuse_given(self, names: Sequence[str], why: str) -> None:
+        """Raise UnusedParameterError where one of some parameters is not its default."""
+        for item in parameters_of(type(self)):
+            value = getattr(self, item.name)
+            if item.name in names and value != default_of(item):
+                raise UnusedParameterError(
+                    item.name, f"{dumped(item, value)!r} has no effect: {why}; leave it out"
+                )
 
     def check(self) -> None:  # noqa: B027 - most detectors have nothing to add
         """Raise ParameterError where parameters contradict each other."""
+
+    def check_step(self, step: timedelta) -> None:  # noqa: B027 - most judge any step
+        """Raise ParameterError where points so far apart could never be judged."""
 
     @abstractmethod
     def bands(self, frame: Frame) -> Bands:

@@ -2,6 +2,7 @@
 
 DetectorError
 ├── ParameterError               a parameter of a detector is missing, unknown or out of range
+│   └── UnusedParameterError     it has no effect beside the others
 ├── PointError                   a series has no row at the time asked for
 ├── SeriesError                  times and values do not form a series
 └── InsufficientHistoryError     too little history to judge, and the caller asked for an error
@@ -30,6 +31,10 @@ class ParameterError(DetectorError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"
+
+
+class UnusedParameterError(ParameterError):
+    """A parameter of a detector has no effect beside the others."""
 
 
 class PointError(DetectorError, LookupError):

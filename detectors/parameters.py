@@ -7,7 +7,7 @@ help. The same fragment checks a value on construction and becomes part of the d
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import timedelta
 from numbers import Integral, Real
 from typing import Any
@@ -31,6 +31,21 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h|d|w)")
 _DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|min|m|h|d|w)$"
 
 
+@dataclass(frozen=True)
+class Needs:
+    """Beside which other parameters a parameter has an effect.
+
+    Attributes
+    ----------
+    words : str
+        What it needs.
+    met : callable detector -> bool
+    """
+
+    words: str
+    met: Callable[[Any], bool]
+
+
 def parameter(
     default: Any,
     schema: Fragment,
@@ -38,6 +53,7 @@ def parameter(
     *,
     parse: Callable[[str, Any], Any] | None = None,
     dump: Callable[[Any], Any] | None = None,
+    needs: Needs | None = None,
 ) -> Any:
     """Declare a parameter.
 
@@ -54,8 +70,12 @@ def parameter(
         value is checked against `schema`.
     dump : callable value -> JSON value, optional
         The inverse of `parse`.
+    needs : Needs, optional
+        Where it has an effect; elsewhere only its default is accepted.
     """
-    metadata = {"schema": schema, "help": help, "parse": parse, "dump": dump}
+    if needs is not None:
+        help = f"{help} Needs {needs.words}."
+    metadata = {"schema": schema, "help": help, "parse": parse, "dump": dump, "needs": needs}
     if isinstance(default, dict | list):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)

@@ -14,7 +14,7 @@ from detectors.explain.account import Account, fact
 from detectors.explain.explanation import Fact
 from detectors.explain.words import number
 from detectors.frame import Frame
-from detectors.parameters import finite, parameter
+from detectors.parameters import Needs, finite, parameter
 from detectors.result import Codes
 from detectors.season import key_count, keys_of
 from detectors.series import Floats, Millis
@@ -152,10 +152,16 @@ class Threshold(Detector):
         "major",
         {"type": "string", "enum": list(_SEVERITIES)},
         "Severity beyond a bound that names none itself.",
+        needs=Needs("a bound that is a plain number", lambda detector: detector.has_plain_bound),
     )
 
     def check(self) -> None:
-        """At least one bound, and every hour's bounds in order."""
+        """At least one bound, every hour's bounds in order, and nothing about a baseline."""
+        self.refuse_given(
+            ("min_points", "holidays", "exclude", "on_insufficient"),
+            "fixed bounds need no history",
+        )
+        self.refuse_given(["severity_at"], "a severity has its bound, as in lower or upper")
         if self.lower is None and self.upper is None and self.season is None:
             raise ParameterError("lower", "give lower, upper or season: there is no bound at all")
         self._check_order(self.lower, self.upper, "lower", "upper")
@@ -248,11 +254,19 @@ class Threshold(Detector):
             severity[(values < lower[code - 1]) | (values > upper[code - 1])] = code
         return severity
 
+    @property
+    def has_plain_bound(self) -> bool:
+        """Whether a bound names no severity."""
+        return any(isinstance(bound, float) for bound in self._given_bounds())
+
     def _one_severity(self) -> bool:
+        return not any(isinstance(bound, dict) for bound in self._given_bounds())
+
+    def _given_bounds(self) -> list[Bound | None]:
         bounds = [self.lower, self.upper]
         for entry in (self.season or {}).values():
             bounds += entry.values()
-        return not any(isinstance(bound, dict) for bound in bounds)
+        return bounds
 
     def cost(self, n: int, period: int) -> float:
         """One pass."""

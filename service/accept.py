@@ -11,7 +11,12 @@ from sqlalchemy import Connection
 
 from detectors import detector_from_dict
 from service import measures
-from service.accept_defaults import coarsest_step, detector_with_defaults, selected_metrics
+from service.accept_defaults import (
+    check_steps,
+    coarsest_step,
+    detector_with_defaults,
+    selected_metrics,
+)
 from service.clock import DAY_MS, HOUR_MS
 from service.database.audit import record_change
 from service.database.channels import get_channel
@@ -129,7 +134,7 @@ def resolve_request(
             "/range",
         )
     detector = detector_with_defaults(asked.detector, asked.metrics, selected, source)
-    detector_from_dict(detector)
+    check_steps(detector_from_dict(detector), selected, source)
     return RunRequest(
         run=new_id(now_ms),
         generation=0,

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from detectors.auto.quiet import quiet
+from detectors.detector import Detector
+from detectors.errors import ParameterError
 from storage.conditions import glob_regex, is_glob
 from storage.local_time import DAY_MS
 from storage.source import SourceSpec
@@ -64,6 +67,22 @@ def detector_with_defaults(
         complete.setdefault("clip_lower", clip[0])
         complete.setdefault("clip_upper", clip[1])
     return complete
+
+
+def check_steps(detector: Detector, selected: Sequence[str], source: SourceSpec) -> None:
+    """Raise ParameterError where the known steps say that no selected metric could be judged."""
+    refusals = []
+    for name in selected:
+        if name not in source.steps_ms:
+            return
+        try:
+            detector.check_step(timedelta(milliseconds=source.steps_ms[name]))
+        except ParameterError as error:
+            refusals.append(error)
+        else:
+            return
+    if refusals:
+        raise refusals[0]
 
 
 def _agreed(source: SourceSpec, metrics: Sequence[str], fact: str) -> Any:

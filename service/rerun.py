@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from detectors import detector_from_dict
+from detectors.catalog import detector_from_stored
 from detectors.errors import ParameterError
 from service.accept import (
     Accepted,
@@ -101,7 +101,7 @@ def _asked_before(tx: Connection, old: Run, as_put: SourceSpec) -> RunRequest:
     given = old.body.get("detector", old.request["detector"])
     detector = detector_with_defaults(given, request.metrics, selected, source)
     try:
-        detector_from_dict(detector)
+        detector_from_stored(detector)
     except ParameterError as error:
         raise RequestError(
             f"the detector of run {old.id} is not valid any more: {error}",

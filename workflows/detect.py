@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from detectors import detector_from_dict
+from detectors.catalog import detector_from_stored
 from storage.objects import Objects
 from workflows.chunk import (
     CHUNK_COUNTS,
@@ -72,7 +72,7 @@ def _judge(
     results: Path,
     series: Path,
 ) -> Mapping[str, int]:
-    detector = detector_from_dict(dict(request.detector))
+    detector = detector_from_stored(request.detector)
     judge = Judge(detector, request.start_ms, request.end_ms, Readiness(detector))
     declared = {} if request.source.managed else request.source.steps_ms
     rows = max(1, context.settings.group_points >> attempt)

@@ -11,7 +11,7 @@ from detectors.auto.choice import MEMORY_DAYS, Choice, choice_for, choices_at
 from detectors.bands import Bands
 from detectors.catalog import detector_class
 from detectors.detector import EMPTY, MILLISECOND, Detector
-from detectors.errors import DetectorError, SeriesError
+from detectors.errors import DetectorError, ParameterError, SeriesError
 from detectors.frame import Frame, Request
 from detectors.grid import Grid, infer_grid
 from detectors.instants import Instant
@@ -54,6 +54,18 @@ class Auto(Detector):
         """Refuse what one of the detectors would refuse."""
         for step_ms in (DAY_MS, HOUR_MS):
             self._possible(step_ms)
+
+    def check_step(self, step: timedelta) -> None:
+        """Refuse a step at which each detector that can be chosen refuses it."""
+        refusals = []
+        for one in self._possible(step // MILLISECOND):
+            try:
+                one.check_step(step)
+            except ParameterError as error:
+                refusals.append(error)
+            else:
+                return
+        raise refusals[0]
 
     def bands(self, frame: Frame) -> Bands:
         """Give those of the detector chosen for the frame's first series."""

@@ -19,6 +19,7 @@ from detectors.instants import Instant, epoch_ms, moment_ms
 from detectors.parameters import (
     OPTIONAL_LENGTH_SCHEMA,
     Length,
+    Needs,
     dump_length,
     parameter,
     parse_length,
@@ -58,6 +59,11 @@ _SEASON_SCHEMA = {
     ]
 }
 _PRIOR_SCHEMA = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
+_CHANGEPOINTS = Needs(
+    "n_changepoints, and growth linear or logistic",
+    lambda prophet: prophet.growth != "flat" and prophet.n_changepoints > 0,
+)
+_LOGISTIC = Needs("growth logistic", lambda prophet: prophet.growth == "logistic")
 
 
 def _parse_season(name: str, value: Any) -> SeasonSetting:
@@ -127,17 +133,34 @@ class Prophet(Detector):
         "Whether seasons and holidays are added to the trend or multiply it.",
     )
     n_changepoints: int = parameter(
-        25, {"type": "integer", "minimum": 0, "maximum": 1000}, "Places where the trend may change."
+        25,
+        {"type": "integer", "minimum": 0, "maximum": 1000},
+        "Places where the trend may change.",
+        needs=Needs("growth linear or logistic", lambda prophet: prophet.growth != "flat"),
     )
     changepoint_range: float = parameter(
         0.8,
         {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         "Leading share of the history in which the trend may change.",
+        needs=_CHANGEPOINTS,
     )
-    changepoint_prior_scale: float = parameter(0.05, _PRIOR_SCHEMA, "How easily the trend changes.")
-    seasonality_prior_scale: float = parameter(10.0, _PRIOR_SCHEMA, "How large seasons may be.")
+    changepoint_prior_scale: float = parameter(
+        0.05, _PRIOR_SCHEMA, "How easily the trend changes.", needs=_CHANGEPOINTS
+    )
+    seasonality_prior_scale: float = parameter(
+        10.0,
+        _PRIOR_SCHEMA,
+        "How large seasons may be.",
+        needs=Needs(
+            "one of yearly, weekly and daily",
+            lambda prophet: any((prophet.yearly, prophet.weekly, prophet.daily)),
+        ),
+    )
     holidays_prior_scale: float = parameter(
-        10.0, _PRIOR_SCHEMA, "How large the effects of holidays may be."
+        10.0,
+        _PRIOR_SCHEMA,
+        "How large the effects of holidays may be.",
+        needs=Needs("holidays", lambda prophet: prophet.holidays is not None),
     )
     yearly: SeasonSetting = parameter(
         "auto",
@@ -194,9 +217,11 @@ class Prophet(Detector):
         "Draws of full Bayesian sampling by the prophet package instead of the best fit.",
     )
     cap: float | None = parameter(
-        None, {"type": ["number", "null"]}, "Upper limit of logistic growth."
+        None, {"type": ["number", "null"]}, "Upper limit of logistic growth.", needs=_LOGISTIC
     )
-    floor: float = parameter(0.0, {"type": "number"}, "Lower limit of logistic growth.")
+    floor: float = parameter(
+        0.0, {"type": "number"}, "Lower limit of logistic growth.", needs=_LOGISTIC
+    )
 
     def check(self) -> None:
         """Raise ParameterError where parameters contradict each other."""
@@ -331,18 +356,24 @@ class Prophet(Detector):
         return expected, spread
 
     def _check_history(self, frame: Frame) -> None:
-        """Refuse a length of history that never holds the points that a verdict needs."""
-        step_ms, fewest = frame.grid.step_ms, self.min_points or MIN_POINTS
         # Of a few points the step is no more than a guess.
-        if self.history_length is None or np.isfinite(frame.values).sum(axis=1).max() < fewest:
-            return
+        if np.isfinite(frame.values).sum(axis=1).max() >= self.fewest_points:
+            self.check_step(frame.grid.step_ms * MILLISECOND)
+
+    def check_step(self, step: timedelta) -> None:
+        """Refuse a length of history that never holds the points that a verdict needs."""
+        step_ms, fewest = step // MILLISECOND, self.fewest_points
         points = self.schedule.history_ms(step_ms) // step_ms
-        if points < fewest:
-            raise ParameterError(
-                "history_length",
-                f"{dump_length(self.history_length)} holds {points} points of a step of "
-                f"{dump_length(step_ms * MILLISECOND)}, min_points asks for {fewest}",
-            )
+        if points >= fewest:
+            return
+        given = self.history_length
+        length = "the default" if given is None else dump_length(given)
+        allowed = f", or min_points up to {points}" if points >= FEWEST_POINTS else ""
+        raise ParameterError(
+            "history_length",
+            f"{length} holds {points} points of a step of {dump_length(step)}, min_points asks "
+            f"for {fewest}: give a longer one{allowed}",
+        )
 
     def _design(self, calendar: Calendar, rows: Ints) -> Design | None:
         """Return the design of the history rows, or None where they are too few."""

@@ -177,6 +177,10 @@ class SeasonalESD(Detector):
             raise ParameterError("periods", "give either period or periods, not both")
         if self.compat is not None and self.periods is not None:
             raise ParameterError("periods", "the R package knows one season; give period")
+        if self.compat is not None:
+            self.refuse_given(
+                ("min_points", "holidays", "exclude"), "the R package knows none of it"
+            )
         for period in self._given:
             if period < 2 if isinstance(period, int) else period <= timedelta():
                 raise ParameterError(self._named, "a season has at least 2 points")
@@ -188,6 +192,10 @@ class SeasonalESD(Detector):
         for period in self._given:
             if isinstance(self.longterm, int) and isinstance(period, int):
                 _check_stretch(self.longterm, period)
+
+    def check_step(self, step: timedelta) -> None:
+        """Refuse a step that has no season."""
+        self.periods_slots(Grid("ms", step // MILLISECOND, 0, self.timezone))
 
     @property
     def _given(self) -> tuple[Length, ...]:

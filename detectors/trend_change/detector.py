@@ -120,6 +120,10 @@ class TrendChange(Detector):
         for name in ("period", "window"):
             if getattr(self, name) is not None and not getattr(self, name):
                 raise ParameterError(name, "must be longer than 0")
+        if self.consecutive > 1:
+            raise ParameterError(
+                "consecutive", "a change is one point, so nothing would ever be found; give 1"
+            )
 
     def bands(self, frame: Frame) -> Bands:
         """Test each series of the frame up to its last judged slot."""

@@ -16,6 +16,7 @@ from detectors.parameters import (
     LENGTH_SCHEMA,
     OPTIONAL_LENGTH_SCHEMA,
     Length,
+    Needs,
     dump_length,
     parameter,
     parse_length,
@@ -25,6 +26,7 @@ from detectors.parameters import (
 from detectors.season import Season, hours_of_keys, key_count, keys_of
 from detectors.series import Floats, Millis
 from detectors.wall_clock import DAY_MS, MINUTE_MS
+from detectors.window.room import most_points, too_small
 from detectors.window.sliding import Slide
 from detectors.window.spans import Stepping, spans_of
 from detectors.window.widths import (
@@ -50,6 +52,7 @@ _COST = {"z": 10.0, "robust": 100.0, "quantile": 100.0, "pct": 10.0}
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
 _LARGEST_TABLED = 256
+_PCT = Needs("method pct", lambda window: window.method == "pct")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +138,10 @@ class Window(Detector):
         {"type": "string", "enum": ["pooled", "per_hour", "per_key"]},
         "With a season: one spread for all hours or days, one for each hour of the day whatever "
         "the weekday, or one for each hour or day of the season.",
+        needs=Needs(
+            "a season, and method z, robust or quantile",
+            lambda window: window.season != "none" and window.method != "pct",
+        ),
     )
     method: Literal["z", "robust", "pct", "quantile"] = parameter(
         "z",
@@ -145,14 +152,16 @@ class Window(Detector):
         None,
         {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 30},
         "Width in deviations; null: 3 for z, 3.5 for robust, 2 for quantile.",
+        needs=Needs("method z, robust or quantile", lambda window: window.method != "pct"),
     )
     p: float = parameter(
         30.0,
         {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
         "Half-width of pct in percent.",
+        needs=_PCT,
     )
     centre: Literal["mean", "median"] = parameter(
-        "mean", {"type": "string", "enum": ["mean", "median"]}, "Centre of pct."
+        "mean", {"type": "string", "enum": ["mean", "median"]}, "Centre of pct.", needs=_PCT
     )
     baseline: Literal["rolling", "before_range"] = parameter(
         "rolling",
@@ -164,6 +173,7 @@ class Window(Detector):
         {"type": ["string", "null"], "enum": ["point", "day", None]},
         "Whether a rolling baseline ends at the point or at its local midnight; null: midnight "
         "for steps shorter than a day.",
+        needs=Needs("baseline rolling", lambda window: window.baseline == "rolling"),
     )
 
     def check(self) -> None:
@@ -176,9 +186,36 @@ class Window(Detector):
             raise ParameterError("window", "must be longer than nothing")
         if type(self.window) is type(self.gap) and not self.gap < self.window:  # type: ignore[operator]
             raise ParameterError("gap", f"must be shorter than the window, {self.window}")
+        if isinstance(self.window, int) and isinstance(self.gap, int):
+            self._check_room(self.window, self.window - self.gap, self._fewest_of(self.window))
+
+    def check_step(self, step: timedelta) -> None:
+        """Refuse a window that never holds the points that a verdict needs."""
+        step_ms = step // _MILLISECOND
+        window = self.length(step_ms)
+        most = most_points(window, self.gap, self.season, step_ms)
+        fewest = self.fewest_points(Grid("ms", step_ms, 0, self.timezone))
+        self._check_room(window, most, fewest, step_ms)
+
+    def _check_room(
+        self, window: Length, most: int, fewest: int, step_ms: int | None = None
+    ) -> None:
+        if most < fewest:
+            given, asked = self.window is not None, self.min_points is not None
+            raise too_small(window, given, self.gap, self.season, most, fewest, asked, step_ms)
+
+    def _check_frame(self, frame: Frame) -> None:
+        try:
+            self.check_step(frame.grid.step_ms * _MILLISECOND)
+        except ParameterError:
+            # Of a few points the step is no more than a guess.
+            known = np.isfinite(frame.values).sum(axis=1).max(initial=0)
+            if frame.request.step_ms is not None or known >= _FEWEST_POINTS:
+                raise
 
     def bands(self, frame: Frame) -> Bands:
         """Turn the statistics of each judged slot's baseline into bands."""
+        self._check_frame(frame)
         slide = self._slide(frame.grid)
         if slide is not None:
             factors = self._factors(slide.longest(frame), self.fewest_points(frame.grid))
@@ -322,12 +359,15 @@ class Window(Detector):
 
     def fewest_points(self, grid: Grid) -> int:
         """Count the points of history, or of one season key, that a verdict needs."""
+        window = self.length(grid.step_ms)
+        slots = window if isinstance(window, int) else grid.count(window // _MILLISECOND)
+        return self._fewest_of(slots)
+
+    def _fewest_of(self, slots: int) -> int:
         if self.min_points is not None:
             return self.min_points
         if self.season != "none":
             return _FEWEST_PER_KEY
-        window = self.length(grid.step_ms)
-        slots = window if isinstance(window, int) else grid.count(window // _MILLISECOND)
         return max(1, min(slots, max(_FEWEST_POINTS, slots // 4)))
 
     def account(self, frame: Frame, column: int) -> "Account":

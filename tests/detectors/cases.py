@@ -19,12 +19,14 @@ LEVEL = 100.0
 
 
 def detector_of(type_: str, level: float = LEVEL, **parameters: Any) -> Detector:
-    """A detector of a type that suits the series below."""
+    """A detector of a type that suits the series below, without what has no effect on it."""
     suited: dict[str, dict[str, Any]] = {
         "threshold": {"lower": level - 8, "upper": level + 8},
         "trend_change": {"min_segment": 3},
     }
-    return detector_from_dict({"type": type_, **suited.get(type_, {}), **parameters})
+    if type_ == "trend_change" and parameters.get("consecutive") in (2, 3):
+        del parameters["consecutive"]  # a change is one point
+    return detector_from_stored({"type": type_, **suited.get(type_, {}), **parameters})
 
 
 def daily(n: int = 150, start_ms: int = MONDAY_MS) -> Millis:

@@ -315,6 +315,10 @@ def test_severity_grows_with_the_score(type_: str) -> None:
 
 
 def test_only_the_nth_point_of_a_run_is_anomalous(type_: str) -> None:
+    if type_ == "trend_change":
+        with pytest.raises(ParameterError, match="nothing would ever be found"):
+            detector_from_dict({"type": type_, "consecutive": 2})
+        return
     values = noise(150)
     values[-4:] += 60
     start, one = int(daily()[-10]), series(daily(), values)
