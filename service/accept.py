@@ -31,6 +31,7 @@ from service.database.sources import get_source
 from service.errors import LimitError, RequestError, UnknownError
 from service.identifier import new_id
 from service.ranges import AskedRange, resolve_range
+from service.releases import known_releases
 from storage.selector import LabelCondition
 from storage.source import SourceSpec
 from workflows.codec import to_plain
@@ -148,6 +149,7 @@ def resolve_request(
         rule=asked.rule,
         labels=asked.labels,
         join=asked.join,
+        releases=known_releases(tx, asked.source.name, start_ms, end_ms),
         store=asked.store,
         require_points=asked.require_points,
         max_series=limits.max_series,

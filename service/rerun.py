@@ -27,6 +27,7 @@ from service.database.metrics import metrics_of
 from service.database.runs import Run
 from service.errors import ConflictError, RequestError
 from service.identifier import new_id
+from service.releases import known_releases
 from storage.source import SourceSpec
 from workflows.codec import from_plain, to_plain
 from workflows.errors import CommitError
@@ -67,6 +68,8 @@ def rerun_detection(
             max_series=limits.max_series,
             traceparent=again.traceparent,
         )
+        releases = known_releases(tx, old.source, request.start_ms, request.end_ms)
+        request = replace(request, releases=releases)
         run = Run(
             id=request.run,
             source=old.source,

@@ -3,7 +3,7 @@
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +32,7 @@ from workflows.errors import CommitError
 from workflows.inputs import Ints, SeriesBlock, open_writer, split
 from workflows.pool import judged
 from workflows.readiness import Readiness
+from workflows.releases import Release, restarts
 from workflows.request import RunRequest
 from workflows.verdicts import Judge
 
@@ -73,7 +74,13 @@ def _judge(
     series: Path,
 ) -> Mapping[str, int]:
     detector = detector_from_stored(request.detector)
-    judge = Judge(detector, request.start_ms, request.end_ms, Readiness(detector))
+    judge = Judge(
+        detector,
+        request.start_ms,
+        request.end_ms,
+        Readiness(detector),
+        inputs.restarts(request.releases),
+    )
     declared = {} if request.source.managed else request.source.steps_ms
     rows = max(1, context.settings.group_points >> attempt)
     counts = dict.fromkeys(CHUNK_COUNTS, 0)
@@ -137,6 +144,17 @@ class ChunkInputs:
                 for index in range(part.first, part.first + part.count):
                     for block in split(file.read_row_group(index), rows):
                         yield from _by_step(block, steps, self.chunk.first)
+
+    def restarts(self, releases: Sequence[Release]) -> Mapping[int, tuple[int, ...]]:
+        """When baselines were restarted, by number of those series that had it happen."""
+        if self.plan.keys is None or not any(one.restarted for one in releases):
+            return {}
+        table = pq.read_table(
+            self.commit.path(self.objects, self.plan.keys), columns=["metric", "labels"]
+        )
+        rows = table.slice(self.chunk.first, self._span).to_pylist()
+        found = (restarts(releases, row["metric"], dict(row["labels"])) for row in rows)
+        return {self.chunk.first + at: times for at, times in enumerate(found) if times}
 
     def _steps(self, declared: Mapping[str, int]) -> Ints:
         """The declared step of each series of the chunk; 0 where none is."""

@@ -5,8 +5,9 @@ One bad series costs only itself: its error stands in its row of the series tabl
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ from workflows.chunk import CHUNK_RESULT_SCHEMA, CHUNK_SERIES_SCHEMA
 from workflows.inputs import Floats, Ints, SeriesBlock
 from workflows.lasting import facts_of
 from workflows.readiness import Readiness
+from workflows.releases import stretches
 
 Outcome = Result | Exception
 logger = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Judge:
     start_ms: int
     end_ms: int
     readiness: Readiness
+    restarts: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # times by number
 
     def judge(self, block: SeriesBlock, step_ms: int | None) -> tuple[pa.Table, pa.Table]:
         """Results (CHUNK_RESULT_SCHEMA) and series (CHUNK_SERIES_SCHEMA) of a block.
@@ -54,54 +57,86 @@ class Judge:
         ``step_ms`` is the step where the source declares one; otherwise each series shows its own.
         """
         points = _Points.of(block)
-        series = points.series()
-        outcomes = self._outcomes(series, step_ms)
-        rows = _Rows.of(outcomes).with_tombstones(points, self.start_ms, self.end_ms)
-        return rows.table(block.numbers), self._series_table(points, series, outcomes, rows)
-
-    def _outcomes(self, series: Sequence[Series], step_ms: int | None) -> Sequence[Outcome]:
         step = None if step_ms is None else timedelta(milliseconds=step_ms)
+        judged = self._judged(points, step)
+        rows = _Rows.of(judged, len(points.numbers))
+        rows = rows.with_tombstones(points, self.start_ms, self.end_ms)
+        return rows.table(block.numbers), self._series_table(points, judged, rows)
+
+    def _judged(self, points: "_Points", step: timedelta | None) -> list["_Judged"]:
+        """Each series by its parts between restarts, in order; most have one part."""
+        parts: dict[tuple[int, int], list[tuple[int, Series]]] = defaultdict(list)
+        for position, (number, series) in enumerate(
+            zip(points.numbers.tolist(), points.series(), strict=True)
+        ):
+            if number not in self.restarts:
+                parts[self.start_ms, self.end_ms].append((position, series))
+                continue
+            for stretch in stretches(self.restarts[number]):
+                start = int(max(self.start_ms, stretch.begin))
+                end = int(min(self.end_ms, stretch.end))
+                if start < end:
+                    parts[start, end].append((position, stretch.of(series)))
+        judged = [
+            _Judged(position, series, outcome)
+            for (start, end), some in sorted(parts.items())
+            for (position, series), outcome in zip(
+                some, self._outcomes([series for _, series in some], start, end, step), strict=True
+            )
+        ]
+        judged.sort(key=lambda one: one.position)  # stable: parts stay in the order of time
+        errors = {one.position: one.outcome for one in judged if isinstance(one.outcome, Exception)}
+        if not errors:
+            return judged
+        return [replace(one, outcome=errors.get(one.position, one.outcome)) for one in judged]
+
+    def _outcomes(
+        self, series: Sequence[Series], start_ms: int, end_ms: int, step: timedelta | None
+    ) -> Sequence[Outcome]:
         try:
-            return self.detector.try_many(series, self.start_ms, self.end_ms, step=step)
+            return self.detector.try_many(series, start_ms, end_ms, step=step)
         except Exception:
             logger.exception("a batch of %d series failed; judging them one by one", len(series))
-        return [self._outcome(one, step) for one in series]
+        return [self._outcome(one, start_ms, end_ms, step) for one in series]
 
-    def _outcome(self, series: Series, step: timedelta | None) -> Outcome:
+    def _outcome(
+        self, series: Series, start_ms: int, end_ms: int, step: timedelta | None
+    ) -> Outcome:
         try:
-            return self.detector.detect(series, self.start_ms, self.end_ms, step=step)
+            return self.detector.detect(series, start_ms, end_ms, step=step)
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this series only
             return error
 
     def _series_table(
         self,
         points: "_Points",
-        series: Sequence[Series],
-        outcomes: Sequence[Outcome],
+        judged: Sequence["_Judged"],
         rows: "_Rows",
     ) -> pa.Table:
+        newest = {one.position: one for one in judged}
         lacking = rows.count(rows.columns["reason"] == Reason.INSUFFICIENT_HISTORY)
-        ready: list[int | None] = [None] * len(series)
+        ready: list[int | None] = [None] * len(newest)
         for position in np.flatnonzero(lacking).tolist():
-            ready[position] = self._ready_at(series[position], outcomes[position])
+            ready[position] = self._ready_at(newest[position])
         no_data = rows.columns["reason"] == Reason.NO_DATA
-        judged = ~no_data & (rows.columns["reason"] != Reason.INSUFFICIENT_HISTORY)
+        normal = ~no_data & (rows.columns["reason"] != Reason.INSUFFICIENT_HISTORY)
         return pa.table(
             [
                 points.numbers.astype(np.int32),
                 points.count(self.start_ms, self.end_ms),
-                rows.count(judged),
+                rows.count(normal),
                 rows.count(rows.columns["is_anomaly"]),
                 rows.count(no_data),
                 lacking,
                 pa.array(ready, pa.int64()),
-                pa.array([_error(outcome) for outcome in outcomes], pa.string()),
-                pa.array([_chosen(outcome) for outcome in outcomes], pa.string()),
+                pa.array([_error(one.outcome) for one in newest.values()], pa.string()),
+                pa.array([_chosen(one.outcome) for one in newest.values()], pa.string()),
             ],
             schema=CHUNK_SERIES_SCHEMA,
         )
 
-    def _ready_at(self, series: Series, outcome: Outcome) -> int | None:
+    def _ready_at(self, judged: "_Judged") -> int | None:
+        series, outcome = judged.series, judged.outcome
         assert isinstance(outcome, Result)
         told = np.flatnonzero(outcome.reason != Reason.NO_DATA)
         newest = int(told[-1])
@@ -109,6 +144,15 @@ class Judge:
             return None
         last_ms = int(outcome.times[newest].astype(np.int64))
         return self.readiness.ready_at(series.epoch_ms, series.values, last_ms)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A series, or a part of it between restarts, and what its detector said."""
+
+    position: int  # of the series in the block
+    series: Series
+    outcome: Outcome
 
 
 def _chosen(outcome: Outcome) -> str | None:
@@ -172,22 +216,25 @@ class _Rows:
     changes: Mapping[int, str]  # JSON by sort key
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> "_Rows":
-        results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
-        sizes = [len(o) if isinstance(o, Result) else 0 for o in outcomes]
-        position = np.repeat(np.arange(len(outcomes)), sizes)
+    def of(cls, judged: Sequence[_Judged], series: int) -> "_Rows":
+        told = [(o.position, o.outcome) for o in judged if isinstance(o.outcome, Result)]
+        results = [result for _, result in told]
+        position = np.repeat(
+            np.array([position for position, _ in told], np.int64),
+            [len(result) for result in results],
+        )
         columns = {
             name: _joined([getattr(result, source) for result in results], kind)
             for name, (source, kind) in _COLUMNS.items()
         }
         columns["tombstone"] = np.zeros(len(position), np.bool_)
         times = _joined([result.times.view(np.int64) for result in results], np.int64)
-        failed = np.array([not isinstance(outcome, Result) for outcome in outcomes], np.bool_)
+        failed = np.ones(series, np.bool_)
+        failed[[place for place, _ in told]] = False
         changes = {
-            number << _TIME_BITS | int(one.time.astype(np.int64)): json.dumps(facts_of(one))
-            for number, outcome in enumerate(outcomes)
-            if isinstance(outcome, Result)
-            for one in outcome.changes
+            place << _TIME_BITS | int(one.time.astype(np.int64)): json.dumps(facts_of(one))
+            for place, result in told
+            for one in result.changes
         }
         return cls(position, times, columns, failed, changes)
 

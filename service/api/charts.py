@@ -15,11 +15,15 @@ from service.api.downsample import keep_extremes
 from service.api.errors import QueryError
 from service.api.label_query import query_conditions
 from service.api.page import Cursor
+from service.api.releases import EventOut
+from service.api.releases import shown as event_shown
 from service.api.resources import Opened
 from service.api.times import query_ms, rfc3339
 from service.clock import DAY_MS
+from service.database.releases import releases_of
 from storage.index import AnomalyQuery, Band, Index, PointsDay, SeriesEntry
 from storage.series_key import SeriesKey
+from workflows.releases import MOST_RELEASES
 
 router = APIRouter(prefix="/v1/points", tags=["points"], route_class=StrictRoute)
 
@@ -58,6 +62,7 @@ class ChartOut(BaseModel):
     start: str
     end: str
     items: list[ChartSeries]
+    events: list[EventOut] = Field(description="Releases in the range, oldest first.")
     cursor: str | None
 
 
@@ -86,6 +91,8 @@ def get_points(
     start_ms = end_ms - _DEFAULT_DAYS * DAY_MS if start_ms is None else start_ms
     if start_ms >= end_ms:
         raise QueryError("start", "must be before end")
+    with opened.database.read() as tx:
+        releases = releases_of(tx, source, end_ms, MOST_RELEASES, start_ms)
     index = opened.stores.index
     conditions = query_conditions("labels", labels or ())
     page = index.series(source, tuple(metric), conditions, limit, cursor)
@@ -96,6 +103,7 @@ def get_points(
         start=rfc3339(start_ms),
         end=rfc3339(end_ms),
         items=chart.of(entries),
+        events=[event_shown(one) for one in releases],
         cursor=page.cursor,
     )
 

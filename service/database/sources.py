@@ -90,7 +90,8 @@ def delete_source(tx: Connection, name: str, now_ms: int) -> bool:
 
 
 def purge_source(tx: Connection, name: str) -> None:
-    """Forget the row, what ingests learned and people said; runs and their outcomes stay."""
+    """Forget the row, its releases, what ingests learned and people said; runs stay."""
     tx.execute(delete(tables.verdicts).where(tables.verdicts.c.source == name))
     tx.execute(delete(tables.metrics).where(tables.metrics.c.source == name))
+    tx.execute(delete(tables.releases).where(tables.releases.c.source == name))
     tx.execute(delete(_T).where(_T.c.name == name))

@@ -1,5 +1,6 @@
 """Collects the explanation of one point of a run."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from workflows.errors import CommitError
 from workflows.judged_point import CommittedRow, KeptRun, ReadPoints, points_of_now
 from workflows.published import PlannedSeries
 from workflows.readiness import Readiness
+from workflows.releases import Stretch, restarts, stretches
 from workflows.report import Change, Report, find_change
 from workflows.request import RunRequest
 
@@ -72,7 +74,7 @@ def explain_point(database: Database, stores: Stores, question: Question) -> Exp
     _check_range(request, question.time_ms)
     found = _Found.of(stores, request, question.series)
     row = found.kept_row(question.time_ms)
-    explanation = _explained(found, request, question.time_ms)
+    explanation = _explained(found, question)
     anomaly = _anomaly(stores.index, request, found.key.id, question.time_ms)
     stored = stored_step(explanation, _stored(row, anomaly, run), found.as_read)
     change, changes_kept = _change(stores, run, anomaly)
@@ -85,7 +87,7 @@ def explain_point(database: Database, stores: Stores, question: Question) -> Exp
         explanation=explanation,
         series=found.key,
         as_read=found.as_read,
-        steps=(found.step(run, question.time_ms), *own, stored, *told),
+        steps=(found.step(run, question), *own, stored, *told),
         agrees=None if agrees is None else bool(agrees),
     )
 
@@ -144,8 +146,14 @@ class _Found:
             )
         return self.kept.row(self.planned, time_ms)
 
-    def step(self, run: Run, time_ms: int) -> Step:
+    def stretch(self, request: RunRequest, time_ms: int) -> Stretch:
+        """The time around a point whose points judge each other."""
+        times = restarts(request.releases, self.key.metric, dict(self.key.labels))
+        return next(one for one in stretches(times) if one.begin <= time_ms < one.end)
+
+    def step(self, run: Run, question: Question) -> Step:
         """Which points were judged here."""
+        time_ms, restarted = question.time_ms, self.stretch(question.request, question.time_ms)
         count = len(self.points.series)
         says = f"Judged here are the {count:,} points that run {run.id} itself read of {self.key}."
         if not self.as_read:
@@ -156,11 +164,18 @@ class _Found:
         removed = bool(np.isin(time_ms, self.points.gone_ms))
         if removed:
             says += " An explicit null removed the point."
-        facts = (
+        if math.isfinite(restarted.begin):
+            says += (
+                f" A release restarted the baseline at {utc(int(restarted.begin))}: no point "
+                "before it counts."
+            )
+        facts: tuple[Fact, ...] = (
             Fact("removed", removed),
             Fact("from", "run" if self.as_read else "archive"),
             Fact("points", count, "points"),
         )
+        if math.isfinite(restarted.begin):
+            facts = (*facts, Fact("restarted", int(restarted.begin), "epoch ms"))
         return Step("points", says, facts)
 
 
@@ -200,7 +215,9 @@ def _by_id(index: Index, request: RunRequest, id_: str) -> SeriesKey | None:
             return None
 
 
-def _explained(found: _Found, request: RunRequest, time_ms: int) -> Explanation:
+def _explained(found: _Found, question: Question) -> Explanation:
+    request, time_ms = question.request, question.time_ms
+    stretch = found.stretch(request, time_ms)
     detector, points = detector_from_stored(request.detector), found.points
     if len(points.series) > MOST_POINTS:
         raise RequestError(
@@ -209,7 +226,11 @@ def _explained(found: _Found, request: RunRequest, time_ms: int) -> Explanation:
         )
     try:
         explanation = detector.explain(
-            points.series, time_ms, request.start_ms, request.end_ms, step=points.step
+            stretch.of(points.series),
+            time_ms,
+            int(max(request.start_ms, stretch.begin)),
+            int(min(request.end_ms, stretch.end)),
+            step=points.step,
         )
     except PointError as error:
         if time_ms in points.gone_ms:

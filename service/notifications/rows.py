@@ -29,6 +29,7 @@ from workflows.request import RunRequest
 _LABEL_LENGTH = 256  # as long as a managed source's may be; tables of others may have longer ones
 _LABELS_TEXT_LENGTH = 300
 _SERIES_LENGTH = 1_000
+_RELEASE_DAYS = 14  # what is unusual later has another cause more often than not
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,9 @@ def anomaly_row(subject: Subject, change: Change, phase: str, phase_text: str) -
     }
     if change.change is not None:
         row["change"] = _lasting(subject, change, change.change)
+    release = _release(subject, change)
+    if release is not None:
+        row["release"] = release
     row["sentence"] = _sentence(row)
     link = subject.link(f"/v1/anomalies/{quote(change.anomaly)}")
     report = subject.report_url and f"{subject.report_url}#a-{quote(change.anomaly)}"
@@ -138,6 +142,25 @@ def _lasting(subject: Subject, change: Change, lasting: Mapping[str, Any]) -> di
     }
 
 
+def _release(subject: Subject, change: Change) -> dict[str, Any] | None:
+    """The newest release that an episode may come from: it began with it or after it."""
+    timezone, since_ms = subject.timezone, change.episode_start_ms
+    for release in reversed(subject.request.releases):
+        day = days_since(release.time_ms, change.ts_ms, timezone)
+        if day > _RELEASE_DAYS:
+            return None
+        if release.time_ms <= since_ms and release.concerns(change.metric, change.labels):
+            link = {"link": release.link} if release.link else {}
+            return {
+                "name": clipped(release.name, 200),
+                "time": local(release.time_ms, timezone).isoformat(),
+                "day": day,
+                "text": f"{ordinal(day)} day of release {clipped(release.name, 60)}",
+                **link,
+            }
+    return None
+
+
 def clipped_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Labels with values that a message has room for."""
     return {label: clipped(text, _LABEL_LENGTH) for label, text in labels.items()}
@@ -145,15 +168,17 @@ def clipped_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _sentence(row: dict[str, Any]) -> str:
     """``0.2, expected 0.35 to 0.45 (-50 %), Thu 20 Nov 2025, 3rd day``."""
+    release = row["release"]["text"] if "release" in row else ""
     if "change" in row and row["reason"] != POINT_REMOVED:
-        return f"{row['change']['text']}, {row['phase_text']}".removesuffix(", ")
+        parts = (row["change"]["text"], row["phase_text"], release)
+        return ", ".join(part for part in parts if part)
     unit = f" {row['unit']}" if row["unit"] else ""
     removed = row["reason"] == POINT_REMOVED
     value = "" if removed else f"{row['value_text']}{unit if row['value'] is not None else ''}"
     change = f" ({row['change_text']})" if row["change_text"] else ""
     expected = f"expected {row['expected_text']}{unit}{change}" if row["expected_text"] else ""
-    parts = (value, expected, row["date"], row["phase_text"])
-    return ", ".join(part for part in parts if part)
+    said = (value, expected, row["date"], row["phase_text"], release)
+    return ", ".join(part for part in said if part)
 
 
 def range_of(change: Change, pattern: str) -> str:

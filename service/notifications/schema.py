@@ -67,6 +67,19 @@ _ROW = _object(
         "points": {**_COUNT, "description": "How many points the row speaks of."},
         "link": {**_TEXT, "description": "The anomaly in the API."},
         "report": {**_TEXT, "description": "The anomaly in the run's report."},
+        "release": {
+            **_object(
+                {
+                    "name": _TEXT,
+                    "time": _TIME,
+                    "day": {"type": "integer", "description": "1 on the day of the release."},
+                    "text": _words("`2nd day of release ranker v10`."),
+                },
+                {"link": _TEXT},
+            ),
+            "description": "The newest release of the last two weeks that the episode began with "
+            "or after.",
+        },
         "change": {
             **_object(
                 {

@@ -49,6 +49,7 @@ _SAMPLES = {
     "value": Markup('<path class="value" d="M0 8H22"/>'),
     "expected": Markup('<path class="expected" d="M0 8H22"/>'),
     "band": Markup('<rect class="band" y="2" width="22" height="12"/>'),
+    "release": Markup('<g class="release"><line x1="11" x2="11" y1="0" y2="16"/></g>'),
     "now": Markup('<rect class="now" width="22" height="16"/>'),
 }
 
@@ -75,6 +76,7 @@ LEGEND = fill(
             ("warning", "warning"),
             ("withdrawn", "withdrawn"),
             ("missing", "no data"),
+            ("release", "release"),
             ("now", "looked at by this run"),
         )
     ),

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from service.api.downsample import keep_extremes
-from service.notifications.wording import date_text, severity_word
+from service.notifications.wording import clipped, date_text, severity_word
 from service.report.facts import BandCurve, Card, Curve, Floats, Ints
 from service.report.markup import fill, joined
 from service.report.rank import badness
@@ -26,6 +26,8 @@ MOST_POINTS = 480
 MOST_DOTS = 120  # beyond that single points are no more seen than the line
 MOST_MARKS = 100
 MOST_MISSING = 60
+MOST_RELEASES = 10
+_NAME_LENGTH = 24
 _LETTER = 6.6  # width of a digit of a tick in pixels
 _GAP_STEPS = 1.5  # a longer stretch without a point is a gap
 
@@ -86,7 +88,7 @@ def chart(card: Card, start_ms: int, end_ms: int, timezone: str) -> Markup:
         _description(card, timezone),
         HEIGHT + TOP + BOTTOM,
         _lines(card, frame, start_ms, end_ms, ticks, [time for time, _ in times]),
-        _time_axis(frame, times),
+        joined((_time_axis(frame, times), _releases(card, frame, timezone))),
         _missing(card, frame, start_ms, end_ms, timezone),
         _marks(card, frame, timezone),
     )
@@ -225,6 +227,29 @@ def _time_axis(frame: Frame, times: Sequence[tuple[int, str]]) -> Markup:
             )
         )
     return joined(texts)
+
+
+def _releases(card: Card, frame: Frame, timezone: str) -> Markup:
+    """A stroke for each release, with its name where there is room for it."""
+    drawn = [r for r in card.releases if frame.from_ms <= r.time_ms < frame.to_ms][-MOST_RELEASES:]
+    return joined(
+        fill(
+            '<g class="release"><title>{}: release {}{}</title><line x1="{}" x2="{}" y1="{}" '
+            'y2="{}"/><text x="{}" y="{}" dx="{}" text-anchor="{}">{}</text></g>',
+            date_text(release.time_ms, timezone, card.look.step_ms),
+            release.name,
+            ", its baseline begins anew" if release.restarted else "",
+            frame.share(release.time_ms),
+            frame.share(release.time_ms),
+            TOP,
+            TOP + HEIGHT,
+            frame.share(release.time_ms),
+            TOP + 10,
+            *((4, "start") if frame.x(release.time_ms) < WIDTH / 2 else (-4, "end")),
+            clipped(release.name, _NAME_LENGTH),
+        )
+        for release in drawn
+    )
 
 
 def _missing(card: Card, frame: Frame, start_ms: int, end_ms: int, timezone: str) -> Markup:

@@ -61,7 +61,8 @@ def _card(
         from_ms = min(request.start_ms, max(from_ms, first_ms - step_ms))
     else:
         from_ms = request.start_ms
-    return Card(one, look, from_ms, points, _band(bands, from_ms, request.end_ms))
+    releases = tuple(r for r in request.releases if r.concerns(one.metric, one.labels))
+    return Card(one, look, from_ms, points, _band(bands, from_ms, request.end_ms), releases)
 
 
 def _curve(days: Iterable[PointsDay], from_ms: int, end_ms: int) -> Curve:

@@ -14,6 +14,7 @@ from service.report.rank import RankedSeries, Ranking
 from storage.source import SourceSpec
 from workflows.codec import from_plain
 from workflows.failure import Failure
+from workflows.releases import Release
 from workflows.report import Report
 from workflows.request import RunRequest
 
@@ -63,6 +64,7 @@ class Card:
     from_ms: int
     points: Curve
     band: BandCurve
+    releases: tuple[Release, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def test_migrating_again_and_at_once_does_nothing(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(done, key=str) == ["0003", None, None]
+    assert sorted(done, key=str) == ["0004", None, None]
     check_revision(pools[0])
     for pool in pools:
         pool.close()
