@@ -74,7 +74,8 @@ class Window(Detector):
         Only points with the same key in `timezone` give the centre.
     spread : "pooled", "per_hour" or "per_key"
         With a season: one spread from all keys' residuals, one from those of the same hour of the
-        day, or one per key.
+        day, or one per key. "z" draws those of the hours towards their mean, as far as chance alone
+        makes them differ.
     method : "z", "robust", "pct" or "quantile"
         z: mean and standard deviation; robust: median and MAD; pct: `centre` +- p %; quantile:
         median and k times the distances to the 5 % and 95 % quantiles (a side without any width
@@ -265,7 +266,7 @@ class Window(Detector):
         if self._by_mean:
             from detectors.window.moments import moments  # noqa: PLC0415
 
-            moments(*baselines, found)
+            moments(*baselines, self.spread == "per_hour", found)
         else:
             from detectors.window.ranks import MODES, ranks  # noqa: PLC0415
 

@@ -182,13 +182,15 @@ def _widths(
         if detector.spread == "pooled" or other % 24 == key % 24
     }
     groups = [xs for xs in sharing.values() if len(xs) > 1] if pooled else [own]
-    freedom = sum(len(xs) - 1 for xs in groups)
+    freedom: float = sum(len(xs) - 1 for xs in groups)
     if freedom < 1:
         return None
     k = detector.k or {"z": 3.0, "robust": 3.5, "quantile": 2.0}[detector.method]
     if detector.method == "z":
         squares = sum((x - centre_of(xs)) ** 2 for xs in groups for x in xs)
-        t = float(stats.t.isf(stats.norm.sf(k), freedom))
+        if detector.spread == "per_hour":
+            squares, freedom = _drawn_together(squares, freedom, baseline)
+        t = float(stats.t.isf(stats.norm.sf(k), int(freedom)))
         return (t * math.sqrt(squares / freedom * (1 + 1 / len(own))),) * 2
     residuals = [residual for xs in groups for residual in _residuals(xs, pooled)]
     if detector.method == "quantile":
@@ -201,6 +203,30 @@ def _widths(
         return (k * float(robust_factors(k, 256)[len(own)]) * spread,) * 2
     factor = float(pooled_factors(k, np.array([len(own)]), np.array([freedom]))[0])
     return (k * factor * spread,) * 2
+
+
+def _drawn_together(
+    squares: float, freedom: float, baseline: dict[int, list[float]]
+) -> tuple[float, float]:
+    """Lend an hour's spread what the mean of all hours' variances is worth to it."""
+    by_hour: dict[int, list[float]] = {}
+    freedoms: dict[int, int] = {}
+    for key, xs in baseline.items():
+        mean = statistics.fmean(xs)
+        by_hour.setdefault(key % 24, []).extend((x - mean) ** 2 for x in xs)
+        freedoms[key % 24] = freedoms.get(key % 24, 0) + len(xs) - 1
+    hours = [hour for hour in by_hour if freedoms[hour] and math.fsum(by_hour[hour])]
+    if len(hours) < 2:
+        return squares, freedom
+    logs = [math.log(math.fsum(by_hour[hour]) / freedoms[hour]) for hour in hours]
+    chance = statistics.fmean(
+        1 / h + 1 / (2 * h**2) + 1 / (6 * h**3) for h in (freedoms[hour] / 2 for hour in hours)
+    )
+    own = statistics.variance(logs) - chance
+    total = sum(freedoms.values())
+    lent = min(1 + 2 / own if own > 0 else math.inf, total - freedom)
+    mean_variance = math.fsum(math.fsum(one) for one in by_hour.values()) / total
+    return squares + lent * mean_variance, freedom + lent
 
 
 def _residuals(xs: list[float], pooled: bool) -> list[float]:
