@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "Chart": "lupus.chart",
+    "Charts": "lupus.chart",
     "Client": "lupus.client.client",
     "ExtraError": "lupus.errors",
     "LupusError": "lupus.errors",
@@ -16,6 +18,8 @@ _MODULES = {
     "MetricsError": "lupus.errors",
     "PointsError": "lupus.errors",
     "RefusedError": "lupus.errors",
+    "Rows": "lupus.rows",
+    "Run": "lupus.client.run",
     "Sent": "lupus.client.sent",
     "SettingsError": "lupus.errors",
     "UnreachableError": "lupus.errors",
@@ -23,6 +27,8 @@ _MODULES = {
 }
 
 __all__ = [
+    "Chart",
+    "Charts",
     "Client",
     "ExtraError",
     "LupusError",
@@ -31,6 +37,8 @@ __all__ = [
     "MetricsError",
     "PointsError",
     "RefusedError",
+    "Rows",
+    "Run",
     "Sent",
     "SettingsError",
     "UnreachableError",

@@ -1,15 +1,22 @@
 """A client of a running Lupus."""
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional
 
+from lupus.chart import Charts
+from lupus.client.found import anomaly_rows, charts_of, query_of
+from lupus.client.paging import every
 from lupus.client.points import Collector, OnNan, Points
+from lupus.client.question import After, Detector, Names, question
+from lupus.client.run import Run
 from lupus.client.send import Way, send_points
 from lupus.client.sent import Sent
 from lupus.client.service import Service
 from lupus.errors import MetricsError
+from lupus.rows import Rows
 
 _SOURCE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _PATIENCE_SECONDS = 3600.0
@@ -144,6 +151,127 @@ class Client:
         batch = Batch(nan)
         yield batch
         batch.sent = self._sent(source, batch.finish(), Way(_PATIENCE_SECONDS, progress), dry_run)
+
+    def detect(
+        self,
+        source: str,
+        metric: Names,
+        detector: Detector = "auto",
+        *,
+        last: Optional[str] = None,
+        start: Any = None,
+        end: Any = None,
+        rule: Optional[str] = None,
+        labels: Optional[Mapping[str, Any]] = None,
+        after: After = None,
+        key: Optional[str] = None,
+        **more: Any,
+    ) -> Run:
+        """Ask for a detection; it runs in the service.
+
+        Parameters
+        ----------
+        source : str
+            The data source.
+        metric : str or sequence of str
+            Names, or globs with ``*`` and ``?``.
+        detector : str or mapping
+            A type, or ``{"type": "window", "k": 4}``: docs/detectors says which there are.
+        last : str, optional
+            How far back from now, such as ``7d``; with ``align=`` and ``delay=``.
+        start, end : date, datetime or str, optional
+            Instead of ``last``; the end is exclusive.
+        rule : str, optional
+            Name of the check; a later run of it replaces what it said before. Without one
+            nothing is stored.
+        labels : mapping, optional
+            Conditions: a value, a list (any of), ``"!value"`` (not it), None (no such label).
+        after : Sent, str, or sequence of them, optional
+            What must be stored before.
+        key : str, optional
+            Who asks again with the same key within 7 days gets the same run, such as the id of a
+            scheduler's run. Default: a new one.
+        **more
+            ``notify``, ``store``, ``join``, ``require_points``: as the service takes them.
+
+        Returns
+        -------
+        Run
+            ``.wait()`` waits for its end.
+        """
+        asked = question(
+            source,
+            metric,
+            detector,
+            last=last,
+            start=start,
+            end=end,
+            after=after,
+            rule=rule,
+            labels=labels,
+            **more,
+        )
+        return self.ask(asked, key)
+
+    def ask(self, request: Mapping[str, Any], key: Optional[str] = None) -> Run:
+        """Ask for a detection by a whole request, as ``POST /v1/detections`` takes it."""
+        answer = self._service.post(
+            ("detections",), dict(request), key=key or f"lupus-{uuid.uuid4().hex}"
+        )
+        return Run(self._service, answer.json)
+
+    def estimate(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Say what a request would do: ``series``, ``points``, ``core_seconds``; nothing is run."""
+        answer = self._service.post(("detections",), dict(request), {"dry_run": "true"})
+        found: Mapping[str, Any] = answer.json
+        return found
+
+    def run(self, id_: str) -> Run:
+        """Give a run by its id."""
+        return Run(self._service, self._service.get("detections", id_))
+
+    def runs(self, *, most: int = 100, **which: Any) -> list[Run]:
+        """Give runs, newest first; ``source=``, ``rule=``, ``state=``, ``detector=`` select."""
+        found = every(self._service, ("detections",), query_of(which), most)
+        return [Run(self._service, document) for document in found]
+
+    def anomalies(self, *, most: int = 10_000, **which: Any) -> Rows:
+        """Give anomalies, newest first.
+
+        Parameters
+        ----------
+        most : int
+            At most so many.
+        **which
+            ``source``, ``metric``, ``rule``, ``labels``, ``start``, ``end``, ``min_severity``,
+            ``status`` (``found`` unless it is given), ``verdict``, ``run``.
+        """
+        return anomaly_rows(self._service, {"status": "found", **which}, most)
+
+    def points(
+        self,
+        source: str,
+        metric: Names = "*",
+        *,
+        rule: Optional[str] = None,
+        labels: Optional[Mapping[str, Any]] = None,
+        start: Any = None,
+        end: Any = None,
+    ) -> Charts:
+        """Give series with their points, and the bands and anomalies of a rule.
+
+        Parameters
+        ----------
+        start, end : date, datetime or str, optional
+            Default: the last 28 days. Of more than 100,000 points the lowest and highest are kept.
+        """
+        which = {"source": source, "metric": metric, "rule": rule, "labels": labels}
+        return charts_of(self._service, {**which, "start": start, "end": end})
+
+    def sources(self) -> Rows:
+        """Give the data sources that the caller may see."""
+        shown = ("name", "kind", "timezone", "updated_at")
+        return Rows(list(every(self._service, ("sources",), {})), shown, "source")
 
     def _sent(self, source: str, points: Points, way: Way, dry_run: bool) -> Sent:
         _check_source(source)

@@ -19,7 +19,7 @@ class Progress:
     """
 
     def __init__(self, shown: Optional[bool] = None) -> None:
-        self._shown = sys.stderr.isatty() if shown is None else shown
+        self.shown = sys.stderr.isatty() if shown is None else shown
         self._length = 0
         self._next = 0.0
 
@@ -38,7 +38,7 @@ class Progress:
 
     def say(self, words: str, share: Optional[float] = None) -> None:
         """Show words, and a bar when the share that is done is known."""
-        if not self._shown or (share is not None and time.monotonic() < self._next):
+        if not self.shown or (share is not None and time.monotonic() < self._next):
             return
         self._next = time.monotonic() + _LEAST_SECONDS
         bar = "" if share is None else f"[{'#' * round(share * _WIDTH):<{_WIDTH}}] {share:4.0%} "
