@@ -249,7 +249,7 @@ def test_a_bad_series_costs_only_itself(world: World, monkeypatch: pytest.Monkey
             "fine": (daily(40), noise(2, 40)),
         },
     )
-    monkeypatch.setattr("workflows.detect.detector_from_dict", lambda _: Picky(upper=3.0))
+    monkeypatch.setattr("workflows.detect.detector_from_stored", lambda _: Picky(upper=3.0))
     record = run_one(world)
     assert (record.counts["series"], record.counts["failed"]) == (3, 1)
     assert (record.counts["judged"], record.counts["anomalous"]) == (14, 2)
