@@ -5,17 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from detectors.auto.quiet import quiet
+from detectors.defaults import request_defaults
 from detectors.detector import Detector
 from detectors.errors import ParameterError
 from storage.conditions import glob_regex, is_glob
 from storage.local_time import DAY_MS
 from storage.source import SourceSpec
 
-# 1001 rows after 28 days of 1000 is no page (design of the detectors).
-MIN_REL_CHANGE = 0.01
-_SMALL_CHANGE_TYPES = ("window", "prophet", "auto")
-_DEFAULT_ZONE = "UTC"  # of every detector
 _GOOD_TO_DIRECTION = {"up": "down", "down": "up"}
 
 
@@ -40,25 +36,15 @@ def detector_with_defaults(
 ) -> dict[str, Any]:
     """The detector as the steps get it.
 
-    Days, seasons, holidays and grids are those of the source's zone unless the caller named one.
-    Window and Prophet ignore changes below 1 % unless the caller said which changes are small, and
-    their bands are as wide as keeps calm series quiet at the finest step of the selected metrics;
-    one whose step nobody knows is taken for daily.
+    First come the defaults of every request, at the finest step of the selected metrics; one whose
+    step nobody knows is taken for daily.
     When every selected metric declares the same good direction, only the other one is watched;
     when every metric is asked for by name and declares the same clip, bands stay within it.
     A threshold gets neither, because its bounds say it already.
     """
-    complete = dict(detector)
-    if source.timezone != _DEFAULT_ZONE:
-        complete.setdefault("timezone", source.timezone)
-    said_small = {"min_rel_change", "min_abs_change"} & complete.keys()
-    if complete.get("type") in _SMALL_CHANGE_TYPES and not said_small:
-        complete["min_rel_change"] = MIN_REL_CHANGE
-    type_ = str(complete.get("type"))
     step_ms = min((source.steps_ms[m] for m in selected if m in source.steps_ms), default=DAY_MS)
-    for name, value in quiet(type_, step_ms, str(complete.get("method", "z"))).items():
-        complete.setdefault(name, value)
-    if type_ == "threshold":
+    complete = request_defaults(detector, step_ms, source.timezone)
+    if complete.get("type") == "threshold":
         return complete
     if watched := _GOOD_TO_DIRECTION.get(str(_agreed(source, selected, "good"))):
         complete.setdefault("direction", watched)

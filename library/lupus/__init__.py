@@ -11,6 +11,7 @@ _MODULES = {
     "Chart": "lupus.chart",
     "Charts": "lupus.chart",
     "Client": "lupus.client.client",
+    "Detection": "lupus.local.detection",
     "ExtraError": "lupus.errors",
     "LupusError": "lupus.errors",
     "Metric": "lupus.metric",
@@ -24,12 +25,14 @@ _MODULES = {
     "SettingsError": "lupus.errors",
     "UnreachableError": "lupus.errors",
     "WaitError": "lupus.errors",
+    "detect": "lupus.local.detect",
 }
 
 __all__ = [
     "Chart",
     "Charts",
     "Client",
+    "Detection",
     "ExtraError",
     "LupusError",
     "Metric",
@@ -43,6 +46,7 @@ __all__ = [
     "SettingsError",
     "UnreachableError",
     "WaitError",
+    "detect",
 ]
 
 

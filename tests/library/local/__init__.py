@@ -1,0 +1,1 @@
+"""Detection without a server."""
