@@ -6,8 +6,8 @@ servers.py up [NAME...]      start what does not run yet; print and write the ad
 servers.py down [NAME...]    end them and drop their data; what was fetched stays
 servers.py status [NAME...]  what runs
   without a NAME  every server but those that few tests need
-  all             those too: Hive with LDAP, Hive with Kerberos, and the project's image, which
-                  every change of the project builds anew
+  all             those too: Hive with LDAP, Hive with Kerberos, the oldest PySpark, and the
+                  project's image, which every change of the project builds anew
   --record FILE   up: add the names of what it started; down: end those only
 
 The addresses are variables of the environment: `up` prints the export lines and keeps them in
@@ -41,6 +41,7 @@ TELL_SECONDS = 30
 AT_ONCE = 2
 # They share what the other fetches.
 ELASTICSEARCH_FIRST = {"fetch": "elasticsearch", "up": "elasticsearch"}
+SPARK_FIRST = {"fetch": "spark-thrift", "up": "spark-thrift"}
 HIVE_FIRST = {"fetch": "hive", "up": "hive"}
 
 
@@ -88,7 +89,11 @@ class Server:
 def servers() -> list[Server]:
     """All servers of this machine's way, in the order in which they start."""
     programs = ("spark-thrift", "helm", "prometheus", "airflow")
-    always = [Server(name, HERE / name) for name in programs]
+    always = [
+        *(Server(name, HERE / name) for name in programs),
+        Server("pyspark", HERE / "pyspark", after=SPARK_FIRST),
+        Server("pyspark-old", HERE / "pyspark", {"LUPUS_PYSPARK": "old"}, unasked=False),
+    ]
     if way() == "docker":
         return [Server("docker", HERE / "docker"), *always]
     secured = {"LUPUS_TEST_ELASTICSEARCH_SECURITY": "on"}

@@ -11,31 +11,6 @@ PIDFILE="$WORK/server$INSTANCE.pid"
 # The closing blank keeps data and data-21200 apart.
 MARK="-Dlupus.dir=$DATA "
 
-# java_17: prints the path of a Java 17 launcher.
-java_17() {
-  local home
-  for home in "${LUPUS_TEST_JAVA17_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* "$(dirname "$(dirname "$(command -v java || echo /none/none)")")"; do
-    if [ -n "$home" ] && "$home/bin/java" -version 2>&1 | grep -q 'version "17\.'; then
-      echo "$home/bin/java"
-      return
-    fi
-  done
-  die "needs Java 17 (Debian: apt-get install --no-install-recommends openjdk-17-jdk-headless)"
-}
-
-# python_with VENV PACKAGE...: prints the python of a virtual environment that holds just these.
-python_with() {
-  local venv="$1"; shift
-  if [ "$(cat "$venv/packages" 2>/dev/null)" != "$*" ]; then
-    say "installing $*"
-    rm -rf "$venv"
-    "${PYTHON:-python3}" -m venv "$venv" >&2
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
-    echo "$*" >"$venv/packages"
-  fi
-  echo "$venv/bin/python"
-}
-
 client_python() {
   # Hive and Spark may be fetched at the same time.
   exec 8>"$SERVERS_DIR/client.lock"

@@ -89,6 +89,7 @@ class Array(Kind):
         capacity: int = CAPACITY,
     ) -> None:
         chosen = self._chosen(metrics)
+        Lengths(chosen)  # refuses what lengths do not have
         if ("coverage" in chosen) != (catalogue is not None):
             raise StatisticsError(
                 'coverage needs how many elements there could be: Array("coverage", catalogue=5000)'

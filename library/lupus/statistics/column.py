@@ -115,3 +115,18 @@ class Times:
 
 
 Column = Union[Presence, Numbers, Codes, Lists, Times]
+
+
+def nothing(form: str) -> Column:
+    """Give a column of no rows in a form."""
+    floats, places = np.empty(0), np.empty(0, np.int64)
+    codes = Codes(places, np.empty(0, object))
+    columns: dict[str, Column] = {
+        "presence": Presence(np.empty(0, bool)),
+        "numbers": Numbers(floats),
+        "characters": Numbers(places),
+        "codes": codes,
+        "lists": Lists(places, Numbers(places), codes),
+        "times": Times(places),
+    }
+    return columns[form]

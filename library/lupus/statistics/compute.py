@@ -11,7 +11,6 @@ from lupus.statistics.column import Codes, Column, Presence, Rows
 from lupus.statistics.counted import Counted, categories
 from lupus.statistics.kind import Kind
 from lupus.statistics.labels import Key
-from lupus.statistics.presence import NoState
 from lupus.statistics.reading.table import Table, table
 from lupus.statistics.summary import Group, Summary, too_many
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 # A thread a column at once: each holds a sorted copy of its column.
 THREADS = min(8, os.cpu_count() or 1)
-_WORTH_THREADS = 50_000
+WORTH_THREADS = 50_000
 
 
 def compute(frame: Any, wanted: "Statistics", at: Optional[float]) -> Summary:
@@ -40,12 +39,13 @@ def scan(
     wanted: "Statistics",
     at: Optional[float],
     types: Mapping[str, str],
+    threads: int = THREADS,
 ) -> Summary:
-    """Count the rows of a table in memory, each column read once."""
+    """Count the rows of a table in memory, each column read once, several at the same time."""
     groups = _Groups(read, wanted)
     names = list(kinds)
-    if read.rows > _WORTH_THREADS and THREADS > 1:
-        with ThreadPoolExecutor(THREADS) as pool:
+    if read.rows > WORTH_THREADS and threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
             found = list(pool.map(lambda name: _column(read, name, kinds[name], groups), names))
     else:
         found = [_column(read, name, kinds[name], groups) for name in names]
@@ -112,10 +112,9 @@ def _text(one: Codes, code: int) -> Optional[str]:
 
 def _column(read: Table, name: str, kind: Kind, groups: _Groups) -> list[Counted]:
     if read.type_of(name) == "null":
-        missing = np.ones(read.rows, bool)
-        return [
-            Counted(len(part), len(part), NoState()) for part in groups.parts(Presence(missing))
-        ]
+        without = Presence(np.ones(read.rows, bool))
+        state = kind.nothing()
+        return [Counted(len(part), len(part), state) for part in groups.parts(without)]
     column = read.read(name, kind.form)
     others: Mapping[str, Kind] = kind.others
     inner = {other: list(groups.parts(read.read(other, one.form))) for other, one in others.items()}

@@ -41,11 +41,13 @@ class Counted:
                 inner = kind.others[column]
                 mine[column] = there.merge(counted, column, inner) if there else counted
         categories(len(of), name, kind)
-        # Of a part without any value nothing was counted.
-        state = other.state if isinstance(self.state, NoState) else self.state
-        if not isinstance(self.state, NoState) and not isinstance(other.state, NoState):
-            state = self.state.merge(other.state)
+        state = self.state.merge(other.state)
         return Counted(self.rows + other.rows, self.nulls + other.nulls, state, of)
+
+    def under(self, kind: Kind) -> "Counted":
+        """Give it as a kind, when nothing was counted because no part had a value to tell one."""
+        told = kind.form == "presence" or not isinstance(self.state, NoState)
+        return self if told else Counted(self.rows, self.nulls, kind.nothing())
 
     def numbers(
         self, name: str, kind: Kind, at: Optional[float]

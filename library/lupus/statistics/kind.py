@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Optional, Protocol
 
 from lupus.errors import StatisticsError
-from lupus.statistics.column import Column
+from lupus.statistics.column import Column, nothing
 
 COUNTS = ("count", "nulls", "present_share")
 
@@ -63,6 +63,10 @@ class Kind:
     def read(self, document: Mapping[str, Any]) -> Any:
         """Read a state's ``to_dict``."""
         raise NotImplementedError
+
+    def nothing(self) -> Any:
+        """Give the state of no rows."""
+        return self.scan(nothing(self.form))[1]
 
     def options(self) -> dict[str, Any]:
         """Give what was chosen besides the metrics, for JSON."""

@@ -62,6 +62,14 @@ class NumericState:
             return self.quantiles.unique
         return None if self.distinct is None else round(self.distinct.estimate)
 
+    @property
+    def same_share(self) -> Optional[float]:
+        """Share of the most frequent number; of many different ones, within Frequent's error."""
+        if self.quantiles is not None and self.quantiles.exact:
+            return float(self.quantiles.counts.max()) / self.moments.count
+        share = None if self.repeated is None else self.repeated.top_share(1)
+        return None if share is None else max(share, 1 / self.moments.count)
+
     def to_dict(self) -> dict[str, Any]:
         """Give it for JSON."""
         parts = {
@@ -164,7 +172,7 @@ class Numeric(Kind):
             len(values) - int(np.count_nonzero(values)),
             nan,
             infinities,
-            Quantiles.of_sorted(ordered, self.buckets) if quantiles or distinct else None,
+            None if ordered is None else Quantiles.of_sorted(ordered, self.buckets),
             _repeated(ordered) if repeated else None,
             Distinct.of(number_hashes(ordered)) if distinct else None,
             _histogram(values, self.edges) if self.edges else None,
@@ -220,8 +228,7 @@ def _one(name: str, state: NumericState) -> Optional[float]:
         value: Optional[float] = getattr(moments, name)
         return value
     if name == "same_share":
-        assert state.repeated is not None
-        return state.repeated.top_share(1)
+        return state.same_share
     return {
         "var": moments.variance,
         "min": state.low,

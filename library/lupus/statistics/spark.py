@@ -54,7 +54,7 @@ def compute_spark(frame: Any, wanted: "Statistics", at: Optional[float]) -> Summ
         raise StatisticsError("the table has no columns")
     chosen = frame.select(*(frame[f"`{name.replace('`', '``')}`"] for name in read))
     per_partition = _Scan(kinds, wanted, at, {name: types[name] for name in read})
-    parts = chosen.mapInArrow(per_partition, _SCHEMA)
+    parts = chosen.mapInArrow(per_partition.scanned, _SCHEMA)
     many = _partitions(frame)
     while many > FAN_IN:
         many = -(-many // FAN_IN)
@@ -85,7 +85,7 @@ def _partitions(frame: Any) -> int:
 
 
 class _Scan:
-    """A partition's batches become one summary."""
+    """What is computed of a partition."""
 
     def __init__(
         self,
@@ -99,7 +99,8 @@ class _Scan:
         self._at = at
         self._types = types
 
-    def __call__(self, batches: Iterable[Any]) -> Iterator[Any]:
+    def scanned(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Make one summary of a partition's batches."""
         summaries = [self._summary(table) for table in _tables(batches)]
         if summaries:
             yield _packed(reduce(Summary.merge, summaries))
@@ -114,7 +115,9 @@ class _Scan:
         from lupus.statistics.compute import scan  # noqa: PLC0415
         from lupus.statistics.reading.arrow import ArrowTable  # noqa: PLC0415
 
-        return scan(ArrowTable(table), self._kinds, self._wanted, self._at, self._types)
+        # An executor has a core for each task.
+        threads = 1
+        return scan(ArrowTable(table), self._kinds, self._wanted, self._at, self._types, threads)
 
 
 def _tables(batches: Iterable[Any]) -> Iterator[Any]:

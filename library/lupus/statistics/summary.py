@@ -74,16 +74,12 @@ class Summary:
             raise StatisticsError("these summaries have different columns or groups")
         most = min(self.most, other.most)
         kinds = {name: self._kind(name, other) for name in self.kinds}
-        groups = dict(self.groups)
+        groups = {key: _under(kinds, group) for key, group in self.groups.items()}
         for key, group in other.groups.items():
-            groups[key] = _merged(groups[key], group, kinds) if key in groups else group
+            more = _under(kinds, group)
+            groups[key] = _merged(groups[key], more, kinds) if key in groups else more
         too_many(len(groups), most, self.by)
-        types = {
-            name: tuple(
-                sorted({*self.types[name], *other.types[name]} - _unless_alone(name, self, other))
-            )
-            for name in kinds
-        }
+        types = {name: _types([*self.types[name], *other.types[name]]) for name in kinds}
         ats = [at for at in (self.at, other.at) if at is not None]
         return Summary(self.by, kinds, types, groups, max(ats, default=None), most)
 
@@ -222,6 +218,10 @@ def _merged(one: Group, other: Group, kinds: Mapping[str, Kind]) -> Group:
     return Group(one.rows + other.rows, columns)
 
 
-def _unless_alone(name: str, one: Summary, other: Summary) -> set[str]:
-    types = {*one.types[name], *other.types[name]}
-    return {"null"} if len(types) > 1 else set()
+def _under(kinds: Mapping[str, Kind], group: Group) -> Group:
+    return Group(group.rows, {name: group.columns[name].under(kinds[name]) for name in kinds})
+
+
+def _types(seen: Sequence[str]) -> tuple[str, ...]:
+    """All types; null only where there is no other."""
+    return tuple(sorted(set(seen) - {"null"})) or _NULL

@@ -37,6 +37,10 @@ class Text(Kind):
     allowed = (*COUNTS, "empty", LENGTH)
     default = ("present_share", "empty", "length.mean", "length.max")
 
+    def __init__(self, *metrics: str) -> None:
+        super().__init__(*metrics)
+        Lengths(self.metrics)  # refuses what lengths do not have
+
     def scan(self, column: Column) -> tuple[int, NumericState]:
         """Count a column's texts."""
         assert isinstance(column, Numbers)
