@@ -25,7 +25,6 @@ class Bounds:
     Attributes
     ----------
     expected : ndarray of float64
-    flags : ndarray of int8
     half : ndarray of float64, optional
         Distance of both bounds from `expected`.
     sides : pair of ndarrays of float64, optional
@@ -33,7 +32,6 @@ class Bounds:
     """
 
     expected: Floats
-    flags: Codes
     half: Floats | None = None
     sides: tuple[Floats, Floats] | None = None
 
@@ -55,11 +53,13 @@ class Bounds:
         """The upper bounds."""
         return self._side(np.add, 1)
 
+    @np.errstate(over="ignore")  # an infinite bound is one that nothing crosses
     def _side(self, move: np.ufunc, which: int) -> Floats:
         half = self.given[which]
         if self.half is None:
             return half
-        moved: Floats = move(self.expected, half, out=memory.empty(half.shape))
+        shape = np.broadcast_shapes(self.expected.shape, half.shape)
+        moved: Floats = move(self.expected, half, out=memory.empty(shape))
         return moved
 
 
@@ -117,7 +117,7 @@ class Decision:
     def part(self, cut: tuple[slice, slice]) -> "Decision":
         """Copy some rows and columns."""
         expected, *sides = (np.array(one[cut]) for one in (self.expected, self.lower, self.upper))
-        bounds = Bounds(expected, self.bounds.flags, sides=(sides[0], sides[1]))
+        bounds = Bounds(expected, sides=(sides[0], sides[1]))
         return Decision(bounds, np.array(self.score[cut]), np.array(self.codes[cut]))
 
     def _column(self, kind: DTypeLike) -> NDArray[Any]:

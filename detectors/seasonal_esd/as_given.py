@@ -80,9 +80,12 @@ def _tested(
     points = int(counts[inside].sum())
     if points <= 2 * criteria.period:
         return None
-    # Slots count for the share, points for the most that can be unusual among them.
-    steps = trunc((stretch.stop - stretch.start) * share)
-    steps = max(min(steps, trunc(points * MAX_ANOMALIES)), 1)
+    steps = steps_of(stretch.stop - stretch.start, points, share)
     if points == len(there):
         return inside, run_test(values[inside], steps, criteria)
     return inside, run_test(values[inside], steps, criteria, counts[inside], filled[inside])
+
+
+def steps_of(slots: int, points: int, share: float) -> int:
+    """Slots count for the share, points for the most that can be unusual among them."""
+    return max(min(trunc(slots * share), trunc(points * MAX_ANOMALIES)), 1)

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.seasonal_esd.critical import critical_values
-from detectors.seasonal_esd.removal import remove_extremes
+from detectors.seasonal_esd.removal import find
 from detectors.series import Floats
 
 Rows = NDArray[np.int64]
-
-_NO_ORDER = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,26 +66,17 @@ def find_extremes(
         Where the median absolute deviation is exactly 0, go on with the mean one; stop otherwise.
         One that is only rounding always gives way to the mean one.
     """
-    n = len(residuals)
-    critical = critical_values(n, steps, alpha, 1 if tails else 2)
-    ordered = np.sort(residuals)
-    deviates, sides = np.empty(steps), np.empty(steps, np.int8)
+    critical = critical_values(len(residuals), steps, alpha, 1 if tails else 2)
     centres, scales = np.empty(steps + 1), np.empty(steps + 1)
-    order = _NO_ORDER
-    made = -1
-    while made < 0:
-        made = remove_extremes(
-            ordered, order, tails, nothing, fall_back, deviates, centres, scales, sides
-        )
-        if made < 0:
-            order = np.argsort(residuals, kind="stable")
-    exceeds = np.flatnonzero(deviates[:made] > critical[:made])
-    accepted = int(exceeds[-1]) + 1 if len(exceeds) else 0
+    rows, scores = np.empty(steps, np.int64), np.empty(steps)
+    made, accepted = find(
+        residuals, np.sort(residuals), critical, tails, nothing, fall_back, centres, scales, rows,
+        scores,
+    )  # fmt: skip
     last = max(accepted - 1, 0)
-    shares = deviates[:accepted] / critical[:accepted]
     return Extremes(
-        rows=_removed_rows(residuals, ordered, sides[:accepted]),
-        scores=np.maximum.accumulate(shares[::-1])[::-1],
+        rows=rows[:accepted],
+        scores=scores[:accepted],
         half_width=float(critical[last] * scales[last]),
         centre=float(centres[accepted]),
         reach=float(critical[accepted] * scales[accepted]),
@@ -96,21 +85,3 @@ def find_extremes(
         centres=centres[: accepted + 1],
         scales=scales[: accepted + 1],
     )
-
-
-def _removed_rows(residuals: Floats, ordered: Floats, sides: NDArray[np.int8]) -> Rows:
-    """Rows in order of removal; of equal residuals the first rows."""
-    rows = np.empty(len(sides), np.int64)
-    high = sides == 1
-    above = int(np.count_nonzero(high))
-    if above:
-        rows[high] = _farthest(-residuals, -ordered[-above], above)
-    if above < len(rows):
-        rows[~high] = _farthest(residuals, ordered[len(rows) - above - 1], len(rows) - above)
-    return rows
-
-
-def _farthest(residuals: Floats, limit: float, count: int) -> Rows:
-    """Rows of the `count` residuals up to a limit, ascending, first rows first among equal ones."""
-    rows = np.flatnonzero(residuals <= limit)
-    return rows[np.argsort(residuals[rows], kind="stable")[:count]]

@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 from detectors.result import Flags
 from detectors.seasonal_esd.esd import Extremes, find_extremes
+from detectors.seasonal_esd.removal import judge
 from detectors.seasonal_esd.seasons import several_stl
 from detectors.seasonal_esd.stl import periodic_stl
 from detectors.series import Floats
 
 Direction = Literal["both", "up", "down"]
 
-_TAILS = {"both": 0, "up": 1, "down": -1}
+TAILS = {"both": 0, "up": 1, "down": -1}
 
 # A spread this small beside the values is rounding, not spread.
-_NOTHING = 1e-12
+NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Outcome:
     expected, expected_trend : ndarray of float64
         The centre of the test, where the score is 0: season plus median plus the median residual
         of all but the members, which a skewed season moves away from 0; season plus trend.
-    lower, upper : ndarray of float64
-        `expected` and the half-width of the last accepted step.
+    half : ndarray of float64
+        Half-width of the last accepted step, the distance of both bounds from `expected`.
     spreadless : ndarray of bool
         Whether all but the members have no spread.
     """
@@ -67,8 +68,7 @@ class Outcome:
     score: Floats
     expected: Floats
     expected_trend: Floats
-    lower: Floats
-    upper: Floats
+    half: Floats
     spreadless: Flags
 
 
@@ -124,20 +124,18 @@ def run_test(
     # About the level: a large one must not cost the digits of what varies.
     seasonal, trend = _decomposed(whole - level, criteria)
     residuals = (values - level) - seasonal
-    nothing = _NOTHING * float(np.abs(whole).max())
+    nothing = NOTHING * float(np.abs(whole).max())
     found = find_extremes(
         residuals if counts is None else residuals[counts],
-        steps, criteria.alpha, _TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
+        steps, criteria.alpha, TAILS[criteria.direction], nothing, fall_back=criteria.fall_back,
     )  # fmt: skip
     member, score = _verdicts(residuals, found, criteria, counts)
-    expected = seasonal + (level + found.centre)
     outcome = Outcome(
         member=member,
         score=score,
-        expected=expected,
+        expected=seasonal + (level + found.centre),
         expected_trend=seasonal + (trend + level),
-        lower=expected - found.half_width,
-        upper=expected + found.half_width,
+        half=np.full(len(values), found.half_width),
         spreadless=np.full(len(values), found.reach == 0),
     )
     return Tested(outcome, found, level, seasonal, trend, residuals)
@@ -159,19 +157,14 @@ def _decomposed(values: Floats, criteria: Criteria) -> tuple[Floats, Floats]:
 def _verdicts(
     residuals: Floats, found: Extremes, criteria: Criteria, counts: Flags | None
 ) -> tuple[Flags, Floats]:
-    tails = _TAILS[criteria.direction]
-    distance = residuals - found.centre
-    distance = np.abs(distance) if tails == 0 else np.maximum(tails * distance, 0.0)
-    score = distance / found.reach if found.reach > 0 else np.zeros(len(residuals))
     rows = found.rows
     if counts is None:
-        member, score = np.zeros(len(residuals), bool), np.minimum(score, 1.0)
+        counts = np.ones(len(residuals), bool)
     else:
-        member = ~counts & (score > 1)
-        score = np.where(member, score, np.minimum(score, 1.0))
         rows = np.flatnonzero(counts)[rows]
-    member[rows] = True
-    score[rows] = found.scores
+    member, score = np.empty(len(residuals), bool), np.empty(len(residuals))
+    judge(residuals, counts, TAILS[criteria.direction], found.centre, found.reach, rows,
+          found.scores, 0, member, score)  # fmt: skip
     return member, score
 
 
@@ -183,7 +176,7 @@ def merged(parts: list[tuple[slice, Outcome]], n: int) -> Outcome:
     """
     if len(parts) == 1 and parts[0][0] == slice(0, n):
         return parts[0][1]
-    numbers = {name: np.full(n, np.nan) for name in ("expected", "lower", "upper")}
+    numbers = {name: np.full(n, np.nan) for name in ("expected", "half")}
     trend, score = np.full(n, np.nan), np.full(n, np.nan)
     member, spreadless = np.zeros(n, bool), np.zeros(n, bool)
     for rows, part in parts:

@@ -1,17 +1,21 @@
-"""Removing extremes from sorted residuals one by one, as a compiled loop.
+"""Removing extremes from sorted residuals one by one, and what that says of each point.
 
-Importing this module compiles it, or loads what was compiled before.
+Compiled loops: importing this module compiles them, or loads what was compiled before.
 """
 
 import numpy as np
+from numba import types
 
 from detectors.compiled import kernel
-from detectors.result import Codes
+from detectors.result import Codes, Flags
 from detectors.seasonal_esd.smoother import Integers
 from detectors.series import Floats
 
 MAD_TO_DEVIATION = 1.4826  # to a normal distribution's standard deviation, as R rounds it
 MEAN_TO_DEVIATION = 1.253314
+
+_FLOATS, _INTS, _ROWS = types.float64[::1], types.int64[::1], types.float64[:, ::1]
+_CRITICAL = types.Array(types.float64, 1, "C", readonly=True)
 
 
 @kernel("f8(f8[::1], i8, i8, f8)")
@@ -148,3 +152,151 @@ def remove_extremes(
         else:
             low += 1
     return steps
+
+
+@kernel("void(f8[::1], f8, i8, i8[::1])")
+def _farthest(residuals: Floats, limit: float, side: int, out: Integers) -> None:
+    """Fill rows of the farthest residuals from a limit on, the first rows first of equal ones."""
+    if len(out) == 0:
+        return
+    rows = np.flatnonzero(side * residuals >= side * limit)
+    order = np.argsort(-side * residuals[rows], kind="mergesort")
+    out[:] = rows[order[: len(out)]]
+
+
+@kernel("void(f8[::1], f8[::1], i1[::1], i8[::1])")
+def _removed_rows(residuals: Floats, ordered: Floats, sides: Codes, rows: Integers) -> None:
+    """Fill rows in order of removal; of equal residuals the first rows."""
+    above = (sides == 1).sum()
+    below = len(sides) - above
+    high, low = np.empty(above, np.int64), np.empty(below, np.int64)
+    _farthest(residuals, ordered[len(ordered) - above] if above else 0.0, 1, high)
+    _farthest(residuals, ordered[below - 1] if below else 0.0, -1, low)
+    above, below = 0, 0
+    for i in range(len(sides)):
+        if sides[i] == 1:
+            rows[i] = high[above]
+            above += 1
+        else:
+            rows[i] = low[below]
+            below += 1
+
+
+_FOUND = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
+
+
+@kernel(_FOUND(
+    _FLOATS, _FLOATS, _CRITICAL, types.int64, types.float64, types.boolean, _FLOATS, _FLOATS,
+    _INTS, _FLOATS,
+))  # fmt: skip
+def find(
+    residuals: Floats,
+    ordered: Floats,
+    critical: Floats,
+    tails: int,
+    nothing: float,
+    fall_back: bool,
+    centres: Floats,
+    scales: Floats,
+    rows: Integers,
+    scores: Floats,
+) -> tuple[int, int]:
+    """Test residuals for up to k extremes; returns steps tried, and those that are anomalies.
+
+    Parameters
+    ----------
+    residuals, ordered : ndarray of float64, shape (n,)
+        As they came, and ascending.
+    critical : ndarray of float64, shape (k + 1,)
+        What each deviate must exceed.
+    tails, nothing, fall_back, centres, scales
+        As `remove_extremes` has them.
+    rows, scores : ndarray, shape (k,)
+        The first ones written: rows of the anomalies in order of removal, and for each the largest
+        deviate / critical value of its own and later steps.
+    """
+    steps = len(rows)
+    deviates, sides = np.empty(steps), np.empty(steps, np.int8)
+    order = np.empty(0, np.int64)
+    made = remove_extremes(
+        ordered, order, tails, nothing, fall_back, deviates, centres, scales, sides
+    )
+    if made < 0:
+        order = np.argsort(residuals, kind="mergesort")
+        made = remove_extremes(
+            ordered, order, tails, nothing, fall_back, deviates, centres, scales, sides
+        )
+    accepted = 0
+    for i in range(made):
+        if deviates[i] > critical[i]:
+            accepted = i + 1
+    largest = 0.0
+    for i in range(accepted - 1, -1, -1):
+        largest = max(largest, deviates[i] / critical[i])
+        scores[i] = largest
+    _removed_rows(residuals, ordered, sides[:accepted], rows[:accepted])
+    return made, accepted
+
+
+@kernel("void(f8[::1], b1[::1], i8, f8, f8, i8[::1], f8[::1], i8, b1[::1], f8[::1])")
+def judge(
+    residuals: Floats,
+    counts: Flags,
+    tails: int,
+    centre: float,
+    reach: float,
+    rows: Integers,
+    scores: Floats,
+    first: int,
+    member: Flags,
+    score: Floats,
+) -> None:
+    """Fill member and score of the points from `first` on, shape (n - first,).
+
+    `rows` and `scores` are the anomalies; points that do not count are compared with `reach`, the
+    distance from `centre` at which what is left would become an anomaly.
+    """
+    for i in range(first, len(residuals)):
+        distance = residuals[i] - centre
+        distance = abs(distance) if tails == 0 else max(tails * distance, 0.0)
+        share = distance / reach if reach > 0.0 else 0.0
+        member[i - first] = not counts[i] and share > 1.0
+        score[i - first] = min(share, 1.0) if counts[i] else share
+    for k in range(len(rows)):
+        if rows[k] >= first:
+            member[rows[k] - first] = True
+            score[rows[k] - first] = scores[k]
+
+
+@kernel(types.void(
+    _ROWS, _ROWS, _CRITICAL, _FLOATS, types.int64, types.boolean, types.int64,
+    types.boolean[:, ::1], _ROWS, _FLOATS, _FLOATS, _FLOATS,
+))  # fmt: skip
+def judge_rows(
+    residuals: Floats,
+    ordered: Floats,
+    critical: Floats,
+    nothing: Floats,
+    tails: int,
+    fall_back: bool,
+    first: int,
+    member: Flags,
+    score: Floats,
+    centres: Floats,
+    halves: Floats,
+    reaches: Floats,
+) -> None:
+    """As `find` and `judge` for s series whose points all count; arrays of shape (s, n) or (s,)."""
+    n, steps = residuals.shape[1], len(critical) - 1
+    medians, scales = np.empty(steps + 1), np.empty(steps + 1)
+    rows, scores = np.empty(steps, np.int64), np.empty(steps)
+    counts = np.ones(n, np.bool_)
+    for i in range(len(residuals)):
+        _, found = find(residuals[i], ordered[i], critical, tails, nothing[i], fall_back, medians,
+                        scales, rows, scores)  # fmt: skip
+        last = max(found - 1, 0)
+        centres[i] = medians[found]
+        halves[i] = critical[last] * scales[last]
+        reaches[i] = critical[found] * scales[found]
+        judge(residuals[i], counts, tails, centres[i], reaches[i], rows[:found], scores, first,
+              member[i], score[i])  # fmt: skip

@@ -93,8 +93,7 @@ def outcome(member: list[bool], number: float) -> Outcome:
         score=same,
         expected=same,
         expected_trend=same,
-        lower=same,
-        upper=same,
+        half=same,
         spreadless=np.zeros(n, bool),
     )
 
@@ -104,7 +103,7 @@ def test_the_first_stretch_that_finds_a_member_speaks_for_it_and_else_the_first(
     second = outcome([True, True, False], 2.0)
     together = merged([(slice(0, 3), first), (slice(0, 3), second)], 5)
     assert together.member.tolist() == [True, True, False, False, False]
-    for column in (together.score, together.expected, together.lower):
+    for column in (together.score, together.expected, together.half):
         np.testing.assert_array_equal(column, [1.0, 2.0, 1.0, np.nan, np.nan])
     np.testing.assert_array_equal(together.expected_trend, [1.0, 1.0, 1.0, np.nan, np.nan])
 
