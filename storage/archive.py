@@ -148,6 +148,10 @@ class Archive(Protocol):
         """Fold partitions of more than 16 files; returns files removed from reading."""
         ...
 
+    def tidy(self, before_ms: int) -> int:
+        """Remove what killed processes left beside the tables before then; returns how many."""
+        ...
+
     def purge(self, source: str) -> None:
         """Remove what is stored of a managed source; a user's table is never touched."""
         ...

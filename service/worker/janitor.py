@@ -31,7 +31,13 @@ def tick_janitor(parts: WorkerParts, job: Job) -> None:
     """
     now_ms = parts.clock.now_ms()
     trouble: Exception | None = None
-    for piece in (_remove_run_folders, _remove_ingest_folders, _tell_late_verdicts, _forget):
+    for piece in (
+        _remove_run_folders,
+        _remove_ingest_folders,
+        _tidy_archive,
+        _tell_late_verdicts,
+        _forget,
+    ):
         try:
             piece(parts, now_ms)
         except (StorageError, DatabaseError, OSError) as error:
@@ -41,6 +47,12 @@ def tick_janitor(parts: WorkerParts, job: Job) -> None:
         raise trouble
     with parts.database.write() as tx:
         put_back(tx, job, now_ms, parts.settings.janitor_ms)
+
+
+def _tidy_archive(parts: WorkerParts, now_ms: int) -> None:
+    removed = parts.stores.archive.tidy(now_ms - DAY_MS)
+    if removed:
+        logger.info("janitor: dropped %d tables of killed writes and scans", removed)
 
 
 def _tell_late_verdicts(parts: WorkerParts, now_ms: int) -> None:

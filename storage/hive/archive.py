@@ -14,6 +14,7 @@ from storage.hive import managed
 from storage.hive.catalog import TableName, show_partitions
 from storage.hive.connection import HiveConnection
 from storage.hive.ddl import add_partitions, create_tables, drop_partitions, table_of
+from storage.hive.leftovers import remove_leftovers
 from storage.hive.place import ArchivePlace
 from storage.hive.results import read_results
 from storage.hive.staging import Staging
@@ -160,6 +161,10 @@ class HiveArchive:
         """Fold partitions of more than 16 files; returns files removed from reading."""
         self._tables("points")
         return self._loading.compact(check_source(source))
+
+    def tidy(self, before_ms: int) -> int:
+        """Drop tables of inserts and scans that were killed, with their files."""
+        return remove_leftovers(self._staging.connection, self._staging.objects, before_ms)
 
     def purge(self, source: str) -> None:
         """Remove what is stored of a managed source."""

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 from storage.hive.catalog import TableName, quoted, show_partitions
 from storage.hive.connection import HiveConnection
 from storage.hive.ddl import SCHEMAS, columns_of, drop_partitions, table_of
+from storage.hive.leftovers import FOLDER, momentary_name
 from storage.objects import Objects
 from storage.parquet.compaction import GRACE_SECONDS, MOST_FILES
 from storage.parquet.layout import COMPACTED, KINDS, Kind, day_text
 from storage.parquet.write import Days, document_days, point_days, result_days
 from storage.translation import system_errors
 
-_STAGING = "staging"
 _RECORDS = "compacted"
 # What makes two rows the same, and which of them is the newest.
 _SAME: Mapping[Kind, tuple[str, str]] = {
@@ -86,9 +86,9 @@ class InsertLoading:
     @contextmanager
     def _staged(self, kind: Kind, file: Path) -> Iterator[TableName]:
         """A table over one staged file, gone afterwards."""
-        nonce = os.urandom(8).hex()
+        nonce = momentary_name()
         stage = TableName(self._connection.options.database, f"lupus_stage_{nonce}")
-        folder = f"{_STAGING}/{nonce}"
+        folder = f"{FOLDER}/{nonce}"
         try:
             self._staging.put_file(f"{folder}/rows.parquet", file)
             self._connection.execute(

@@ -8,7 +8,6 @@ and dropped afterwards. The files then are the stream, one chunk after the other
 
 # ruff: noqa: S608 - names are our own, values escaped
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,12 @@ from sqlglot import exp
 from storage.errors import CorruptError, NotFoundError
 from storage.hive.catalog import TableName, quoted
 from storage.hive.connection import HiveConnection
+from storage.hive.leftovers import FOLDER, momentary_name
 from storage.objects import Objects
 from storage.sql.matching import name, number, text
 
 CHUNK_ROWS = 20_000_000
 _BATCH_ROWS = 262_144
-_FOLDER = "staging"
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ class Staging:
     ) -> Iterator[pa.RecordBatch]:
         """Rows of (metric, place, ts, value, sequence) as (place, ts, value), in their order."""
         begins = _begins(series, counts, min(CHUNK_ROWS, self.rows))
-        nonce = os.urandom(8).hex()
+        nonce = momentary_name()
         table = TableName(self.connection.options.database, f"lupus_scan_{nonce}")
-        folder = f"{_FOLDER}/scan-{nonce}"
+        folder = f"{FOLDER}/scan_{nonce}"
         try:
             self._write(table, folder, rows, begins)
             for chunk in range(len(begins)):
