@@ -455,6 +455,22 @@ def test_a_store_that_refuses_to_delete_does_not_keep_the_database_from_being_cl
     assert list(world.parts.stores.objects.names(f"runs/{run.id}/"))
 
 
+def test_what_writes_left_in_the_archive_for_a_day_is_tidied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def tidy(before_ms: int) -> int:
+        asked.append(before_ms)
+        return len(asked)
+
+    monkeypatch.setattr(world.parts.stores.archive, "tidy", tidy)
+    with world.database.write() as tx:
+        add_job(tx, NewJob("janitor", "janitor", ""), NOON)
+    world.tick("janitor")
+    assert asked == [NOON - DAY_MS]
+
+
 def test_a_launcher_that_breaks_is_listened_to_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
