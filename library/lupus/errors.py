@@ -5,6 +5,8 @@ LupusError
     FrameError        a frame is of no known kind, or lacks a column, or a column has no such values
     EvaluationError   what was asked of an evaluation, or a stored one, makes no sense
     DriftError        a reference and a sample cannot be compared
+    ChecksError       a schema of checks is written wrong
+    CheckFailedError  data are not as their schema says
     StatisticsError   statistics are declared wrong, or a table or a summary has no such statistics
     SettingsError     an address, a token or a certificate cannot be used
     ExtraError        a part needs a package that is not installed
@@ -38,6 +40,14 @@ class EvaluationError(LupusError, ValueError):
 
 class DriftError(LupusError, ValueError):
     """A reference and a sample cannot be compared."""
+
+
+class ChecksError(LupusError, ValueError):
+    """A schema of checks is written wrong."""
+
+
+class CheckFailedError(LupusError):
+    """Data are not as their schema says."""
 
 
 class StatisticsError(LupusError, ValueError):

@@ -1,5 +1,6 @@
 """Two samples in the same bins, and how far they are apart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
@@ -12,6 +13,7 @@ from lupus.statistics.quantiles import Quantiles
 
 Floats = NDArray[np.float64]
 OTHERS = "(others)"
+NEW = "(new)"
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,37 @@ def of_numbers(reference: Quantiles, sample: Quantiles, bins: int) -> Samples:
     """Count numbers in bins of equally many reference rows, and below and above all of them."""
     if not reference.count:
         return Samples([], np.zeros(0), np.zeros(0))
-    edges = sorted({float(edge) for edge in _quantiles(reference, bins)})
-    below = f"< {edges[0]:g}"
+    edges = edges_of(reference, bins)
+    names, before = number_counts(edges, reference)
+    return Samples(names, before, number_counts(edges, sample)[1])
+
+
+def edges_of(reference: Quantiles, bins: int) -> list[float]:
+    """Edges of bins with equally many rows; each of few different numbers is one."""
+    if reference.exact and reference.unique <= bins:
+        return [float(edge) for edge in reference.edges()[0]]
+    found = reference.quantiles([place / bins for place in range(bins + 1)])
+    return sorted({edge for edge in found if edge is not None})
+
+
+def number_counts(edges: list[float], numbers: Quantiles) -> tuple[list[str], Floats]:
+    """Names of bins and how many numbers are in each: below, [a, b], (b, c], ..., above."""
     names = [f"{edges[0]:g}"] if len(edges) == 1 else [f"[{edges[0]:g}, {edges[1]:g}]"]
     names += [f"({low:g}, {high:g}]" for low, high in zip(edges[1:], edges[2:])]
     ends = [float(np.nextafter(edges[0], -np.inf)), *(edges[1:] or edges)]
-    counts = [_between(quantiles, ends) for quantiles in (reference, sample)]
-    return Samples([below, *names, f"> {edges[-1]:g}"], *counts)
+    shares = [numbers.rank(end) or 0.0 for end in ends]
+    counts: Floats = np.diff([0.0, *shares, 1.0]) * numbers.count
+    return [f"< {edges[0]:g}", *names, f"> {edges[-1]:g}"], counts
+
+
+def category_counts(before: Mapping[str, float], sample: Frequent) -> Samples:
+    """Count categories beside a reference's rows of each; what it does not have is new."""
+    now = sample.counts()
+    new = sum(rows for name, rows in now.items() if name not in before)
+    counts = [float(now.get(name, 0)) for name in before]
+    return Samples(
+        [*before, NEW], np.array([*before.values(), 0.0]), np.array([*counts, float(new)])
+    )
 
 
 def of_categories(reference: Frequent, sample: Frequent, most: int) -> Samples:
@@ -98,7 +124,7 @@ def of_categories(reference: Frequent, sample: Frequent, most: int) -> Samples:
         + [float(sum(counts.get(name, 0) for name in others)) for others in (rest, new)]
         for counts in (before, now)
     ]
-    return Samples([*names, OTHERS, "(new)"], np.array(rows[0]), np.array(rows[1]))
+    return Samples([*names, OTHERS, NEW], np.array(rows[0]), np.array(rows[1]))
 
 
 def ks(reference: Quantiles, sample: Quantiles) -> tuple[Optional[float], float]:
@@ -121,18 +147,6 @@ def ks(reference: Quantiles, sample: Quantiles) -> tuple[Optional[float], float]
     before = np.concatenate([[0.0], apart[:-1]])
     most = float(max((before + shares[0]).max(), (shares[1] - before).max()))
     return distance, max(most - distance, 0.0)
-
-
-def _quantiles(reference: Quantiles, bins: int) -> list[float]:
-    if reference.exact and reference.unique <= bins:
-        return [float(edge) for edge in reference.edges()[0]]
-    found = reference.quantiles([place / bins for place in range(bins + 1)])
-    return [edge for edge in found if edge is not None]
-
-
-def _between(numbers: Quantiles, ends: list[float]) -> Floats:
-    shares = [numbers.rank(end) or 0.0 for end in ends]
-    return np.diff([0.0, *shares, 1.0]) * numbers.count
 
 
 def _relative(one: Floats, two: Floats) -> float:

@@ -158,7 +158,7 @@ class Ranking(_Lists):
         relevance = _relevance(columns[self.relevance], self.relevance)
         category, popularity = None, None
         if self.category is not None:
-            category = names(columns[self.category])[0][used]
+            category = _in_order(columns[self.category])[0][used]
         if self.popularity is not None:
             popularity = _shares(columns[self.popularity], self.popularity)[used]
         lists = lists_of(

@@ -60,6 +60,7 @@ class _Partition:
         self.task = task
         self.by = by
         self.most_groups = most_groups
+        self.rows_at_once = ROWS_AT_ONCE
 
     def __call__(self, batches: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
         import pandas as pd  # noqa: PLC0415  on the executor
@@ -87,7 +88,7 @@ class _Partition:
         held: list[pd.DataFrame] = []
         for batch in batches:
             held.append(batch)
-            if sum(map(len, held)) < ROWS_AT_ONCE:
+            if sum(map(len, held)) < self.rows_at_once:
                 continue
             block = pd.concat(held, ignore_index=True)
             columns = columns_of(block, read)
