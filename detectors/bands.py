@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from detectors.result import Change, Codes, Flags
 from detectors.series import Floats
 
@@ -23,7 +25,8 @@ class Bands:
     lower, upper : ndarray of float64, optional
         Bounds; NaN means that there is none.
     half : ndarray of float64, shape (s, m), optional
-        Distance of both bounds from `expected`, in the place of `lower` and `upper`.
+        Distance of both bounds from `expected`, in the place of `lower`, `upper` and
+        `insufficient`: that is where it is NaN. Whoever judges may widen it in place.
     baseline_size : ndarray of float64, optional
         max|baseline|, for the numerical floor of the half-widths.
     insufficient : ndarray of bool, optional
@@ -63,8 +66,10 @@ class Bands:
     half: Floats | None = None
 
     def spelled_out(self) -> "Bands":
-        """Give `lower` and `upper` in the place of `half`."""
+        """Give `lower`, `upper` and `insufficient` in the place of `half`."""
         if self.half is None:
             return self
-        lower, upper = self.expected - self.half, self.expected + self.half
-        return replace(self, lower=lower, upper=upper, half=None)
+        with np.errstate(over="ignore"):  # an infinite bound is one that nothing crosses
+            lower, upper = self.expected - self.half, self.expected + self.half
+        lacking = np.isnan(self.half)
+        return replace(self, lower=lower, upper=upper, insufficient=lacking, half=None)

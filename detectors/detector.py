@@ -456,7 +456,7 @@ def _step_ms(step: Any) -> int:
 
 def _empty() -> Result:
     nothing, no_codes = np.empty((1, 0)), np.empty((1, 0), np.int8)
-    decision = Decision(Bounds(nothing, no_codes, sides=(nothing, nothing)), nothing, no_codes)
+    decision = Decision(Bounds(nothing, sides=(nothing, nothing)), nothing, no_codes)
     return Result(Block(np.empty((1, 0), "datetime64[ms]"), nothing, decision), 0, 0, 0)
 
 

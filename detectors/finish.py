@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from detectors.verdicts import Rules
 
 _RELATIVE_FLOOR = 1e-12
+_NO_HALF = np.empty((0, 0))
+_NO_FLAGS: Codes = np.zeros((1, 1), np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ class OutputRules:
         return self.min_abs_change > 0 or self.min_rel_change > 0
 
     @property
-    def changes_bands(self) -> bool:
-        """Whether bands are clipped or widened, for some values at least."""
-        return self.has_min_change or self.clip_lower is not None or self.clip_upper is not None
+    def clips(self) -> bool:
+        """Whether bands end where the caller said that values do."""
+        return self.clip_lower is not None or self.clip_upper is not None
 
     def least_change(self, expected: Floats) -> Floats:
         """Differences from the expected values up to which nothing is anomalous."""
@@ -94,16 +96,20 @@ def decide(
     from detectors import verdicts  # noqa: PLC0415 - numba is slow to import
 
     shape = values.shape
-    bounds = _bounds(rules, values, bands)
-    score, codes = memory.empty(shape), memory.empty(shape, np.int8)
+    bounds, flags = _bounds(rules, values, bands)
+    score, codes = memory.columns(shape, np.float64, np.int8)
     centre = bounds.expected if bands.centre is None else bands.centre
-    centre, lower, upper = _equally_wide(centre, *bounds.given)
+    if bounds.sides is None:
+        lower = upper = centre
+    else:
+        centre, lower, upper = _equally_wide(centre, *bounds.sides)
     silent = verdicts.judge(
         np.ascontiguousarray(values),
         centre,
         lower,
         upper,
-        np.ascontiguousarray(bounds.flags),
+        _NO_HALF if bounds.half is None else bounds.half,
+        np.ascontiguousarray(flags),
         np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
         np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
         _kernel_rules(rules, bands, bounds),
@@ -134,18 +140,22 @@ def _kernel_rules(rules: OutputRules, bands: Bands, bounds: Bounds) -> "Rules":
         critical=rules.critical,
         consecutive=float(rules.consecutive),
         max_gap=float(rules.max_gap_slots),
+        least_abs=rules.min_abs_change,
+        least_rel=rules.min_rel_change,
     )
 
 
 @np.errstate(over="ignore")  # an infinite bound is one that nothing crosses
-def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
-    """Clip the bands, then widen them to the floors."""
-    flags = _flags(bands)
-    if bands.half is not None and not rules.changes_bands:
-        if bands.spreadless is not None:
-            flags = flags | (bands.spreadless * np.int8(AT_MOST_WARNING))
-        return Bounds(bands.expected, flags, half=bands.half)
+def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> tuple[Bounds, Codes]:
+    """Clip the bands, then widen them to the floors; and how cells are marked.
+
+    Half-widths are widened when they are judged.
+    """
+    if bands.half is not None and not rules.clips:
+        return Bounds(bands.expected, half=bands.half), _flags(bands)
     bands = bands.spelled_out()
+    assert bands.lower is not None
+    assert bands.upper is not None
     expected, lower, upper = (
         _clipped(rules, np.asarray(band, np.float64))
         for band in (bands.expected, bands.lower, bands.upper)
@@ -153,6 +163,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
     if bands.baseline_size is not None:
         floor = _RELATIVE_FLOOR * bands.baseline_size
         lower, upper = np.minimum(lower, expected - floor), np.maximum(upper, expected + floor)
+    flags = _flags(bands)
     floor = rules.least_change(expected) if rules.has_min_change else np.zeros(())
     if bands.spreadless is not None:  # 1 % of 0 says of no change that it matters
         flags = flags | ((bands.spreadless & (floor == 0)) * np.int8(AT_MOST_WARNING))
@@ -168,7 +179,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> Bounds:
             small = bands.member & (np.abs(difference) <= floor)
         flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
-    return Bounds(expected, flags, sides=(lower, upper))
+    return Bounds(expected, sides=(lower, upper)), flags
 
 
 def _clipped(rules: OutputRules, band: Floats) -> Floats:
@@ -180,7 +191,7 @@ def _clipped(rules: OutputRules, band: Floats) -> Floats:
 
 
 def _flags(bands: Bands) -> Codes:
-    flags: Codes = np.zeros((1, 1), np.int8)
+    flags: Codes = _NO_FLAGS
     for mask, bit in (
         (bands.insufficient, INSUFFICIENT),
         (bands.spreadless, SPREADLESS),

@@ -10,6 +10,7 @@ import math
 import mmap
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,22 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]
 
     It and its views keep the whole of its memory.
     """
-    kind = np.dtype(dtype)
-    size = math.prod(shape) * kind.itemsize
-    if not _IS_SUPPORTED or size < _LEAST_BYTES:
-        return np.empty(shape, kind)
-    pages = _whole_pages(size)
-    region = _Region(_KEPT.take(pages) or _mapped(pages), size)
-    return np.asarray(region).view(kind).reshape(shape)
+    return columns(shape, dtype)[0]
+
+
+def columns(shape: tuple[int, ...], *dtypes: DTypeLike) -> list[NDArray[Any]]:
+    """Make arrays of one shape that lie, and live, together; those of large items first."""
+    kinds = [np.dtype(one) for one in dtypes]
+    sizes = [math.prod(shape) * kind.itemsize for kind in kinds]
+    if not _IS_SUPPORTED or sum(sizes) < _LEAST_BYTES:
+        return [np.empty(shape, kind) for kind in kinds]
+    pages = _whole_pages(sum(sizes))
+    region = np.asarray(_Region(_KEPT.take(pages) or _mapped(pages)))
+    ends = accumulate(sizes)
+    return [
+        region[end - size : end].view(kind).reshape(shape)
+        for kind, size, end in zip(kinds, sizes, ends, strict=True)
+    ]
 
 
 def _whole_pages(size: int) -> int:
@@ -56,7 +66,7 @@ def _advise(memory: mmap.mmap, advice: int) -> None:
 class Kept:
     """Regions without a user. Calls of several threads, and of a collector of garbage, may meet."""
 
-    most_bytes = 128 << 20
+    most_bytes = 256 << 20
     # Of the class, for there may be no globals any more when the last array goes.
     may_go = getattr(mmap, "MADV_FREE", 0)
     advise = staticmethod(_advise)
@@ -95,9 +105,9 @@ class _Region:
 
     __slots__ = ("__array_interface__", "_memory")
 
-    def __init__(self, memory: mmap.mmap, size: int) -> None:
+    def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-        self.__array_interface__ = np.frombuffer(memory, np.uint8, size).__array_interface__
+        self.__array_interface__ = np.frombuffer(memory, np.uint8).__array_interface__
 
     def __del__(self, give: Callable[[mmap.mmap], None] = _KEPT.give) -> None:
         give(self._memory)

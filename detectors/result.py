@@ -94,7 +94,7 @@ class Block:
         )
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Result:
     """One row for every checked point and every expected step without one, in time order.
 
@@ -136,6 +136,9 @@ class Result:
 
     def __len__(self) -> int:
         return self.stop - self.first
+
+    def __repr__(self) -> str:
+        return f"Result({len(self)} rows, {int(self.is_anomaly.sum())} anomalies)"
 
     @property
     def times(self) -> NDArray[np.datetime64]:  # noqa: D102 - said above, as of all columns

@@ -30,13 +30,15 @@ class Rules(NamedTuple):
 
     watch_down: float
     watch_up: float
-    by_half: float  # `lower` and `upper` are both the half-width
+    by_half: float  # both bounds are as far from the centre as `half` says
     by_member: float  # membership comes from the MEMBER flag, the score from `given_score`
     severity_given: float  # severity comes from `severity_if`
     major: float
     critical: float
     consecutive: float
     max_gap: float  # slots without data that do not break a run
+    least_abs: float  # differences that matter, where `half` gives the bounds; absolute,
+    least_rel: float  # and as a share of |centre|
 
 
 _IN = types.Array(types.float64, 2, "C", readonly=True)
@@ -44,7 +46,7 @@ _FLAGS = types.Array(types.int8, 2, "C", readonly=True)
 _BROADCAST = types.Array(types.float64, 2, "A", readonly=True)
 _BROADCAST_CODES = types.Array(types.int8, 2, "A", readonly=True)
 _JUDGE = types.int64(
-    _IN, _IN, _IN, _IN, _FLAGS, _BROADCAST, _BROADCAST_CODES,
+    _IN, _IN, _IN, _IN, types.float64[:, ::1], _FLAGS, _BROADCAST, _BROADCAST_CODES,
     types.NamedUniTuple(types.float64, len(Rules._fields), Rules),  # type: ignore[no-untyped-call]
     types.float64[:, ::1], types.int8[:, ::1],
 )  # fmt: skip
@@ -116,16 +118,35 @@ def _share_each(
 
 @kernel()
 def _share_even(
-    values: Floats, middle: Floats, half: Floats, down: float, up: float, out: Floats, odd: Counts
-) -> None:
-    """As `_share_each` where both bounds are as far from the middle."""
+    values: Floats, middle: Floats, half: Floats, least_abs: float, least_rel: float,
+    down: float, up: float, out: Floats, odd: Counts,
+) -> None:  # fmt: skip
+    """As `_share_each` where both bounds are as far from the middle, and far enough to matter."""
     for p in range(len(odd)):
         count = 0
         for j in range(p * _PIECE, min((p + 1) * _PIECE, len(out))):
-            low, high = middle[j] - half[j], middle[j] + half[j]
-            out[j] = _share(values[j], middle[j], low, high, down, up)
+            least = max(least_abs, least_rel * abs(middle[j]))
+            far = least if least > half[j] else half[j]
+            share = _share(values[j], middle[j], middle[j] - far, middle[j] + far, down, up)
+            is_near = (values[j] <= middle[j] + half[j]) & (values[j] >= middle[j] - half[j])
+            out[j] = share if is_near else np.nan
             count += not out[j] <= 1.0
         odd[p] = count
+
+
+@kernel()
+def _widen(middle: Floats, least_abs: float, least_rel: float, half: Floats) -> None:
+    for j in range(len(half)):
+        least = max(least_abs, least_rel * abs(middle[j]))
+        half[j] = least if least > half[j] else half[j]
+
+
+@kernel()
+def _any(marks: Codes, begin: int, stop: int) -> bool:
+    found = 0
+    for j in range(begin, stop):
+        found |= marks[j]
+    return found != 0
 
 
 @kernel()
@@ -140,6 +161,7 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
     centre: Floats,
     lower: Floats,
     upper: Floats,
+    half: Floats,
     flags: Codes,
     given_score: Floats,
     severity_if: Codes,
@@ -150,7 +172,8 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
     """Fill scores and codes, shape (s, m); codes are packed as `Decision` reads them.
 
     Values that are not finite are no data; returns how many there are. Of `centre`, `lower` and
-    `upper`, equally wide, and of `flags` one row may stand for all, and one column for all.
+    `upper`, equally wide, and of `flags` one row may stand for all, and one column for all. `half`
+    has shape (s, m) where it gives the bounds, and is widened to the differences that matter.
     """
     unknown = 0
     n = values.shape[1]
@@ -173,27 +196,41 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
             up = up if up > 0.0 and watch_up > 0.0 else np.inf
             _share_alike(row, c[0], low[0], high[0], down, up, out, odd)
         elif by_half:
-            _share_even(row, c, low, watch_down, watch_up, out, odd)
+            near = half[i]
+            _share_even(
+                row, c, near, rules.least_abs, rules.least_rel, watch_down, watch_up, out, odd
+            )
         else:
             _share_each(row, c, low, high, watch_down, watch_up, out, odd)
         marks = flags[i * flag_row]
         run, run_side, silent, latest = 0.0, 0, 0.0, -1
         for p in range(len(odd)):
             begin, stop = p * _PIECE, min((p + 1) * _PIECE, n)
-            marked = marks[0] if flag_column == 0 else marks[begin:stop].max()
-            if odd[p] == 0 and marked == 0 and not by_member:
+            marked = marks[0] != 0 if flag_column == 0 else _any(marks, begin, stop)
+            if odd[p] == 0 and not marked and not by_member:
                 continue
             for j in range(begin, stop):
-                if out[j] <= 1.0 and marked == 0 and not by_member:
+                if out[j] <= 1.0 and not marked and not by_member:
                     continue
                 value, at = row[j], 0 if alike else j
-                middle, lowest, highest = c[at], low[at], high[at]
+                middle, flag = c[at], marks[j * flag_column]
                 if by_half:
-                    lowest, highest = middle - low[at], middle + low[at]
+                    least = max(rules.least_abs, rules.least_rel * abs(middle))
+                    far = least if least > half[i, j] else half[i, j]
+                    lowest, highest = middle - far, middle + far
+                    if not (value > highest or value < lowest) and (
+                        value > middle + half[i, j] or value < middle - half[i, j]
+                    ):
+                        flag |= SMALL
+                    if flag & SPREADLESS and least == 0.0:
+                        flag |= AT_MOST_WARNING
+                    if np.isnan(half[i, j]):
+                        flag |= INSUFFICIENT
+                else:
+                    lowest, highest = low[at], high[at]
                 if j != latest + 1:  # an ordinary cell lies between
                     run, silent = 0.0, 0.0
                 latest = j
-                flag = marks[j * flag_column]
                 if not np.isfinite(value) or flag & INSUFFICIENT:
                     is_unknown = not np.isfinite(value)
                     unknown += is_unknown
@@ -236,4 +273,6 @@ def judge(  # noqa: C901 - one pass over each cell, in the order of the rules
                 if flag & AT_MOST_WARNING:
                     grade = min(grade, _WARNING)
                 codes[i, j] = code | grade << SEVERITY_SHIFT | ANOMALY | side << DIRECTION_SHIFT
+        if by_half and (rules.least_abs > 0.0 or rules.least_rel > 0.0):
+            _widen(c, rules.least_abs, rules.least_rel, half[i])
     return unknown

@@ -8,8 +8,14 @@ alone, not from where a request begins or ends.
 
 Sums are about a pivot that lies in each of their windows: the first point behind the cut. One of n
 points is at most sqrt(n) standard deviations from their mean, so squares about it are at most n
-times those about the mean: no offset, and no outlier in another window, costs digits.
+times those about the mean: no offset, and no outlier in another window, costs digits. Windows whose
+squares are beyond the range of numbers are summed again in another unit, a power of two, which
+rounds nothing.
+
+Values that are not finite are no data.
 """
+
+import math
 
 import numpy as np
 from numba import types
@@ -17,19 +23,21 @@ from numba import types
 from detectors.compiled import kernel
 from detectors.result import Flags
 from detectors.series import Floats
+from detectors.series import Millis as Counts
 from detectors.window.statistics import FACTORS, FILLED, Statistics
 
 _FLOOR = 1e-12  # of max|baseline|: a half-width up to this is no width
-# Rows of the work space: sums behind the cut and before it, then what the windows' weights are.
+# Rows of the work space: sums behind the cut and before it, and the pivots.
 _POINTS, _SUM, _SQUARES = range(3)
-_LEFT = 3
-_PIVOT, _SHARE, _FREE, _FACTOR = range(6, 10)
-_MEAN, _SPREAD, _COUNT = range(3)  # rows of what is found
+_LEFT, _PIVOT, _ROWS_OF_WORK = 3, 6, 7
 _PIECE = 128  # cells between two looks for what is out of the ordinary
 _COLUMNS = 1024  # that are worked on together, so that the work space stays in the nearest cache
+# Sums of squares below the one, and values beyond the others, are no measure in their own unit.
+_LEAST_SQUARES, _SMALL, _LARGE = 2.0**-840, 2.0**-360, 2.0**480
+_UNIT, _MOST_UNIT = 128, 896  # powers of two
+
 _OUT = types.float64[:, ::1]
 _ROWS = types.Array(types.float64, 2, "C", readonly=True)
-_FLAGS = types.boolean[:, ::1]
 
 
 @kernel()
@@ -37,7 +45,7 @@ def _sum(values: Floats, pivot: float, points: Floats, total: Floats, squares: F
     """Fill the sums about a pivot of the first value, the first two, and so on."""
     n = s = q = 0.0
     for t in range(len(values)):
-        missing = np.isnan(values[t])
+        missing = not np.isfinite(values[t])
         deviation = 0.0 if missing else values[t] - pivot
         n += 0.0 if missing else 1.0
         s += deviation
@@ -48,86 +56,44 @@ def _sum(values: Floats, pivot: float, points: Floats, total: Floats, squares: F
 
 
 @kernel()
-def _sum_known(values: Floats, pivot: float, total: Floats, squares: Floats) -> None:
-    """As `_sum`, where no value is missing."""
-    s = q = 0.0
-    for t in range(len(values)):
-        deviation = values[t] - pivot
-        s += deviation
-        q += deviation * deviation
-        total[t] = s
-        squares[t] = q
-
-
-# What follows are loops over few arrays each, so that they become vector instructions.
-
-
-@kernel()
-def _add(some: Floats, others: Floats) -> None:
-    for k in range(len(some)):
-        some[k] += others[k]
-
-
-@kernel()
-def _weigh(points: Floats, factors: Floats, share: Floats, free: Floats, factor: Floats) -> None:
-    for k in range(len(points)):
-        share[k] = 1.0 / points[k]
-        free[k] = 1.0 / (points[k] - 1.0)
-        factor[k] = factors[int(points[k])]
-
-
-@kernel()
-def _average(total: Floats, share: Floats, pivot: Floats, out: Floats) -> None:
-    for k in range(len(out)):
-        out[k] = pivot[k] + total[k] * share[k]
-
-
-@kernel()
-def _deviate(
-    squares: Floats, total: Floats, share: Floats, free: Floats, factor: Floats, out: Floats
-) -> None:
-    for k in range(len(out)):
-        rest = squares[k] - total[k] * (total[k] * share[k])
-        rest = 0.0 if rest < 0.0 else rest
-        rest = np.inf if np.isnan(rest) else rest  # squares too large for a number
-        out[k] = np.sqrt(rest * free[k]) * factor[k]
-
-
-@kernel()
 def _missing(values: Floats) -> int:
     missing = 0
     for t in range(len(values)):
-        missing += np.isnan(values[t])
+        missing += not np.isfinite(values[t])
     return missing
 
 
 @kernel()
-def _copy(values: Floats, out: Floats) -> None:
-    for k in range(len(out)):
-        out[k] = values[k]
-
-
-@kernel()
 def _sum_whole_block(row: Floats, cut: int, length: int, work: Floats, at: int) -> None:
-    """Fill the sums of the windows that end in a block, where no value is missing."""
-    behind, before = slice(at, at + length), slice(at, at + length - 1)
-    work[_PIVOT, behind] = row[cut]
-    _sum_known(row[cut : cut + length], row[cut], work[_SUM, behind], work[_SQUARES, behind])
-    work[_LEFT + _SUM, at + length - 1] = 0.0
-    work[_LEFT + _SQUARES, at + length - 1] = 0.0
-    _sum_known(
-        row[cut - length + 1 : cut][::-1],
-        row[cut],
-        work[_LEFT + _SUM, before][::-1],
-        work[_LEFT + _SQUARES, before][::-1],
-    )
+    """Fill the sums of the windows that end in a block, where no value is missing.
+
+    Both sides of the cut at once, as one chain of sums waits for nothing of the other.
+    """
+    pivot = row[cut]
+    s = q = u = v = 0.0
+    last = at + length - 1
+    work[_LEFT + _SUM, last] = 0.0
+    work[_LEFT + _SQUARES, last] = 0.0
+    for t in range(length):
+        deviation = row[cut + t] - pivot
+        s += deviation
+        q += deviation * deviation
+        work[_SUM, at + t] = s
+        work[_SQUARES, at + t] = q
+        work[_PIVOT, at + t] = pivot
+        if t > 0:
+            other = row[cut - t] - pivot
+            u += other
+            v += other * other
+            work[_LEFT + _SUM, last - t] = u
+            work[_LEFT + _SQUARES, last - t] = v
 
 
 @kernel()
 def _sum_block(row: Floats, cut: int, length: int, work: Floats, at: int) -> None:
     """Fill the sums of the windows that end in a block."""
     known = 0
-    while known < length and np.isnan(row[cut + known]):
+    while known < length and not np.isfinite(row[cut + known]):
         known += 1
     pivot = row[cut + known] if known < length else 0.0
     behind, before = slice(at, at + length), slice(at, at + length - 1)
@@ -148,10 +114,86 @@ def _sum_block(row: Floats, cut: int, length: int, work: Floats, at: int) -> Non
     if known > 0:  # windows without a point behind the cut have their pivot before it
         other = 0.0
         for t in range(cut - length, cut):
-            other = other if np.isnan(row[t]) else row[t]
+            other = row[t] if np.isfinite(row[t]) else other
         work[_PIVOT, at : at + known] = other
         _sum(row[cut - length + 1 : cut][::-1], other, points, total, squares)
     _sum(row[cut - length + 1 + known : cut][::-1], pivot, points, total, squares)
+
+
+@kernel(types.float64(*[types.float64] * 5))
+def _half(total: float, squares: float, share: float, free: float, factor: float) -> float:
+    """Multiply a standard deviation; 0 of squares too small for a number, inf of too large."""
+    rest = squares - total * (total * share)
+    rest = 0.0 if rest < _LEAST_SQUARES else rest
+    rest = np.inf if np.isnan(rest) else rest
+    return float(np.sqrt(rest * free) * factor)
+
+
+# What follows are loops without branches, so that they become vector instructions.
+
+
+@kernel()
+def _add(some: Floats, others: Floats) -> None:
+    for k in range(len(some)):
+        some[k] += others[k]
+
+
+@kernel()
+def _tell_whole(
+    pivot: Floats, total: Floats, squares: Floats, left_total: Floats, left_squares: Floats,
+    length: float, factor: float, mean: Floats, half: Floats,
+) -> None:  # fmt: skip
+    """Mean and half-width of windows in which no value is missing, from what both sides hold."""
+    share, free = 1.0 / length, 1.0 / (length - 1.0)
+    for k in range(len(mean)):
+        whole = total[k] + left_total[k]
+        mean[k] = pivot[k] + whole * share
+        half[k] = _half(whole, squares[k] + left_squares[k], share, free, factor)
+
+
+@kernel()
+def _tell(
+    pivot: Floats, total: Floats, squares: Floats, points: Floats, factors: Floats,
+    mean: Floats, half: Floats,
+) -> None:  # fmt: skip
+    """As `_tell_whole` of any windows, from their sums."""
+    for k in range(len(mean)):
+        share, free = 1.0 / points[k], 1.0 / (points[k] - 1.0)
+        mean[k] = pivot[k] + total[k] * share
+        half[k] = _half(total[k], squares[k], share, free, factors[int(points[k])])
+
+
+@kernel()
+def _share_of_mean(factor: float, mean: Floats, half: Floats) -> None:
+    for k in range(len(mean)):
+        half[k] = factor * abs(mean[k])
+
+
+@kernel()
+def _shares_of_means(factors: Floats, points: Floats, mean: Floats, half: Floats) -> None:
+    for k in range(len(mean)):
+        half[k] = factors[int(points[k])] * abs(mean[k])
+
+
+@kernel()
+def _stand_out(mean: Floats, half: Floats, odd: Counts) -> None:
+    """Count by piece the half-widths that may be below their floor, or are none, or endless."""
+    for p in range(len(odd)):
+        count = 0
+        for k in range(p * _PIECE, min((p + 1) * _PIECE, len(mean))):
+            count += not ((half[k] > 2.0 * _FLOOR * abs(mean[k])) & (half[k] < np.inf))
+        odd[p] = count
+
+
+@kernel()
+def _copied(values: Floats, begin: int, row: Floats) -> None:
+    """Copy as many slots as `row` holds, from one on that may lie before the first."""
+    before = min(max(-begin, 0), len(row))
+    there = max(0, min(len(row) - before, len(values) - (begin + before)))
+    row[:before] = np.nan
+    for k in range(there):
+        row[before + k] = values[begin + before + k]
+    row[before + there :] = 0.0  # what no window needs
 
 
 @kernel()
@@ -160,62 +202,62 @@ def _describe(
     phase: int,
     stop: int,
     factors: Floats,
+    by_spread: bool,
     row: Floats,
     work: Floats,
-    whole: Floats,
-    out: Floats,
+    mean: Floats,
+    half: Floats,
+    points: Floats,
 ) -> None:
-    """Fill mean, spread and points of the windows that end before `stop`, `stop` + 1 and so on.
+    """Fill mean and half-width of the windows that end before `stop`, `stop` + 1 and so on.
 
-    Spreads are multiplied by factors[points]. `phase` is a column at which a block begins.
+    Half-widths are factors[points] times the spread or |mean|. `points` may have no room. `phase`
+    is a column at which a block begins.
     """
-    length, width = len(factors) - 1, work.shape[1]
+    length, width, n = len(factors) - 1, work.shape[1], len(mean)
     cut = stop - 1 - (stop - 1 - phase) % length
-    done = cut + 1 - stop  # columns of `out` that are filled; less than none where a block began
-    while done < out.shape[1]:
-        before = min(max(length - cut, 0), len(row))  # slots before the first one there is
-        there = min(len(row) - before, len(values) - (cut - length + before))
-        row[:before] = np.nan
-        _copy(values[cut - length + before :], row[before : before + there])
-        row[before + there :] = 0.0  # what no window needs
+    done = cut + 1 - stop  # columns that are filled; less than none where a block began
+    while done < n:
         # A block that reaches back before the row is worked on alone.
-        limit = length if before else width
-        gaps = _missing(row[: length + limit])
-        used = 0
-        while used < limit and done + used < out.shape[1]:
+        limit = length if cut < length else width
+        limit = min(limit, (n - done + length - 1) // length * length)
+        part = row[: length + limit]
+        if cut < length or cut + limit > len(values):
+            _copied(values, cut - length, part)
+        else:
+            part = values[cut - length : cut + limit]
+        gaps = _missing(part)
+        for used in range(0, limit, length):
             if gaps:
-                _sum_block(row, length + used, length, work, used)
+                _sum_block(part, length + used, length, work, used)
             else:
-                _sum_whole_block(row, length + used, length, work, used)
-            used += length
-        some = slice(max(-done, 0), min(used, out.shape[1] - done))
-        found = slice(max(done, 0), min(done + used, out.shape[1]))
-        total, squares = work[_SUM, some], work[_SQUARES, some]
-        _add(total, work[_LEFT + _SUM, some])
-        _add(squares, work[_LEFT + _SQUARES, some])
-        points, weights = whole[_POINTS, some], whole
+                _sum_whole_block(part, length + used, length, work, used)
+        some = slice(max(-done, 0), min(limit, n - done))
+        found = slice(max(done, 0), min(done + limit, n))
+        pivot, total, squares = work[_PIVOT, some], work[_SUM, some], work[_SQUARES, some]
+        left_total, left_squares = work[_LEFT + _SUM, some], work[_LEFT + _SQUARES, some]
         if gaps:
-            points, weights = work[_POINTS, some], work
-            _add(points, work[_LEFT + _POINTS, some])
-            _weigh(points, factors, work[_SHARE, some], work[_FREE, some], work[_FACTOR, some])
-        share = weights[_SHARE, some]
-        _average(total, share, work[_PIVOT, some], out[_MEAN, found])
-        _deviate(
-            squares, total, share, weights[_FREE, some], weights[_FACTOR, some], out[_SPREAD, found]
-        )
-        _copy(points, out[_COUNT, found])
-        done += used
-        cut += used
-
-
-@kernel()
-def _spaces(factors: Floats) -> tuple[Floats, Floats, Floats]:
-    """Space for a part of a row, work space, and the weights of windows without a gap."""
-    length = len(factors) - 1
-    width = length * max(1, _COLUMNS // length)
-    whole = np.full((10, width), float(length))
-    _weigh(whole[_POINTS], factors, whole[_SHARE], whole[_FREE], whole[_FACTOR])
-    return np.empty(length + width), np.empty((10, width)), whole
+            known = work[_POINTS, some]
+            _add(known, work[_LEFT + _POINTS, some])
+            _add(total, left_total)
+            _add(squares, left_squares)
+            _tell(pivot, total, squares, known, factors, mean[found], half[found])
+            if not by_spread:
+                _shares_of_means(factors, known, mean[found], half[found])
+            if len(points):
+                points[found] = known
+        else:
+            factor = factors[length]
+            _tell_whole(
+                pivot, total, squares, left_total, left_squares, float(length), factor,
+                mean[found], half[found],
+            )  # fmt: skip
+            if not by_spread:
+                _share_of_mean(factor, mean[found], half[found])
+            if len(points):
+                points[found] = float(length)
+        done += limit
+        cut += limit
 
 
 @kernel()
@@ -228,44 +270,85 @@ def _largest(values: Floats, length: int, stop: int, out: Floats) -> None:
         if j == 0 or at < first:
             begin, at, size = first, -1, 0.0
         for t in range(begin, end):
-            if 0 <= t < len(values) and abs(values[t]) >= size:
+            if 0 <= t < len(values) and size <= abs(values[t]) < np.inf:
                 at, size = t, abs(values[t])
         out[j] = size
+
+
+@kernel()
+def _unit_of(size: float) -> int:
+    """Power of two in which numbers of a size have squares; few different ones."""
+    power = _UNIT * int(math.frexp(size)[1] / _UNIT)
+    return max(-_MOST_UNIT, min(power, _MOST_UNIT))
+
+
+@kernel()
+def _sum_in_unit(
+    values: Floats, cut: int, length: int, unit: int, row: Floats, work: Floats
+) -> None:
+    """Fill the sums of a block of which squares are no numbers, in units of a power of two."""
+    part, scale = row[: 2 * length], math.ldexp(1.0, -unit)
+    _copied(values, cut - length, part)
+    for k in range(len(part)):
+        part[k] *= scale
+    _sum_block(part, length, length, work, 0)
+    for r in range(_LEFT):
+        _add(work[r, :length], work[_LEFT + r, :length])
+
+
+@kernel()
+def _mend(
+    values: Floats, phase: int, stop: int, factors: Floats, by_spread: bool,
+    row: Floats, work: Floats, size: Floats, mean: Floats, half: Floats,
+) -> None:  # fmt: skip
+    """Tell the windows again whose squares are beyond the range of numbers; `size` is max|value|.
+
+    Their sums are the same ones in another unit, so that the unit of the values changes no digit.
+    """
+    length, known_cut, known_unit = len(factors) - 1, -1, 0
+    one_mean, one_half = np.empty(1), np.empty(1)
+    for j in range(len(mean)):
+        is_number = np.isfinite(mean[j]) and half[j] < np.inf
+        if not (0.0 < size[j] < _SMALL or (size[j] > _LARGE and not is_number)):
+            continue
+        end = stop + j
+        cut, unit = end - 1 - (end - 1 - phase) % length, _unit_of(size[j])
+        if cut != known_cut or unit != known_unit:
+            _sum_in_unit(values, cut, length, unit, row, work)
+            known_cut, known_unit = cut, unit
+        at = slice(end - 1 - cut, end - cut)
+        _tell(
+            work[_PIVOT, at], work[_SUM, at], work[_SQUARES, at], work[_POINTS, at], factors,
+            one_mean, one_half,
+        )  # fmt: skip
+        if not by_spread:
+            _shares_of_means(factors, work[_POINTS, at], one_mean, one_half)
+        mean[j] = math.ldexp(one_mean[0], unit)
+        half[j] = math.ldexp(one_half[0], unit)
+
+
+@kernel()
+def _spaces(length: int) -> tuple[Floats, Floats]:
+    """Space for a part of a row, and work space."""
+    width = length * max(1, _COLUMNS // length)
+    return np.empty(length + width), np.empty((_ROWS_OF_WORK, width))
 
 
 @kernel(types.void(_ROWS, types.int64, types.int64, types.int64, FILLED))
 def rolling_statistics(values: Floats, phase: int, length: int, stop: int, out: Statistics) -> None:
     """Fill the statistics of the windows of `length` slots that end before `stop`, `stop` + 1..."""
     factors = np.ones(length + 1)
-    row, work, whole = _spaces(factors)
-    found = np.empty((3, out.centre.shape[1]))
+    row, work = _spaces(length)
     for i in range(len(values)):
-        _describe(values[i], phase, stop, factors, row, work, whole, found)
-        out.centre[i] = found[_MEAN]
-        out.below[i] = found[_SPREAD]
-        out.above[i] = found[_SPREAD]
-        out.points[i] = found[_COUNT]
-        out.freedom[i] = np.maximum(found[_COUNT] - 1.0, 0.0)
+        mean, spread = out.centre[i], out.below[i]
+        _describe(values[i], phase, stop, factors, True, row, work, mean, spread, out.points[i])
         _largest(values[i], length, stop, out.size[i])
+        _mend(values[i], phase, stop, factors, True, row, work, out.size[i], mean, spread)
+        out.above[i] = spread
+        out.freedom[i] = np.maximum(out.points[i] - 1.0, 0.0)
 
 
-@kernel()
-def _spread_out(mean: Floats, half: Floats, lower: Floats, upper: Floats) -> int:
-    """Fill the bounds; count the half-widths that may be below their floor, or are none."""
-    odd = 0
-    for k in range(len(mean)):
-        lower[k] = mean[k] - half[k]
-        upper[k] = mean[k] + half[k]
-        odd += not half[k] > 2.0 * _FLOOR * abs(mean[k])
-    return odd
-
-
-_BANDS = types.int64(
-    _ROWS, types.int64, types.int64, FACTORS, types.boolean, _OUT, _OUT, _OUT, _FLAGS, _FLAGS
-)
-
-
-@kernel(_BANDS)
+@kernel(types.int64(_ROWS, types.int64, types.int64, FACTORS, types.boolean, _OUT, _OUT))
 def rolling_bands(
     values: Floats,
     phase: int,
@@ -273,44 +356,49 @@ def rolling_bands(
     factors: Floats,
     by_spread: bool,
     expected: Floats,
-    lower: Floats,
-    upper: Floats,
-    insufficient: Flags,
-    spreadless: Flags,
+    half: Floats,
 ) -> int:
-    """Fill the bands of windows of `len(factors) - 1` slots; the flags are False beforehand.
+    """Fill the bands of windows of `len(factors) - 1` slots.
 
-    Half-widths are factors[points] times the spread, or times |mean|; NaN is too few points.
-    Returns how many flags there are.
+    Half-widths are factors[points] times the spread, or times |mean|, and no less than the floor;
+    NaN is too few points. Returns how many are only the floor.
     """
-    length = len(factors) - 1
-    row, work, whole = _spaces(factors)
-    n = expected.shape[1]
-    found, size = np.empty((3, n)), np.empty(_PIECE)
+    length, n = len(factors) - 1, expected.shape[1]
+    row, work = _spaces(length)
+    size, no_points = np.empty(_PIECE), np.empty(0)
     # max|value| is at most |mean| and sqrt(n) spreads: a factor that is not tiny outweighs these.
     tells_floor = by_spread and factors[length] > 1e-6
-    flagged = 0
+    odd = np.ones((n + _PIECE - 1) // _PIECE, np.int64)
+    spreadless = 0
     for i in range(len(values)):
-        _describe(values[i], phase, stop, factors, row, work, whole, found)
-        mean, half = found[_MEAN], found[_SPREAD]
-        if not by_spread:
-            for j in range(n):
-                half[j] = factors[int(found[_COUNT, j])] * abs(mean[j])
-        _copy(mean, expected[i])
-        for begin in range(0, n, _PIECE):
-            piece = slice(begin, min(begin + _PIECE, n))
-            odd = _spread_out(mean[piece], half[piece], lower[i, piece], upper[i, piece])
-            if odd == 0 and tells_floor:
+        mean, width = expected[i], half[i]
+        _describe(values[i], phase, stop, factors, by_spread, row, work, mean, width, no_points)
+        if tells_floor:
+            _stand_out(mean, width, odd)
+        for p in range(len(odd)):
+            if odd[p] == 0:
                 continue
-            _largest(values[i], length, stop + begin, size)
-            for j in range(begin, min(begin + _PIECE, n)):
-                floor = _FLOOR * size[j - begin]
-                lacking = np.isnan(half[j]) or np.isinf(mean[j])  # or beyond the largest number
-                insufficient[i, j] = lacking
-                spreadless[i, j] = half[j] <= floor
-                flagged += insufficient[i, j] or spreadless[i, j]
-                if lacking:
-                    expected[i, j] = lower[i, j] = upper[i, j] = np.nan
-                elif half[j] <= floor:
-                    lower[i, j], upper[i, j] = mean[j] - floor, mean[j] + floor
-    return flagged
+            begin = p * _PIECE
+            m, h = mean[begin : begin + _PIECE], width[begin : begin + _PIECE]
+            largest = size[: len(m)]
+            _largest(values[i], length, stop + begin, largest)
+            _mend(values[i], phase, stop + begin, factors, by_spread, row, work, largest, m, h)
+            for k in range(len(m)):
+                if np.isnan(h[k]) or not np.isfinite(m[k]):  # or beyond the largest number
+                    m[k] = h[k] = np.nan
+                if h[k] <= _FLOOR * largest[k]:
+                    h[k] = _FLOOR * largest[k]
+                    spreadless += 1
+    return spreadless
+
+
+@kernel(types.void(_ROWS, types.int64, types.int64, _ROWS, types.boolean[:, ::1]))
+def mark_spreadless(
+    values: Floats, length: int, stop: int, half: Floats, spreadless: Flags
+) -> None:
+    """Mark the half-widths of `rolling_bands` that are only the floor."""
+    size = np.empty(half.shape[1])
+    for i in range(len(values)):
+        _largest(values[i], length, stop, size)
+        for k in range(len(size)):
+            spreadless[i, k] = half[i, k] <= _FLOOR * size[k]

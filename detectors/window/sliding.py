@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detectors import memory
 from detectors.bands import Bands
 from detectors.frame import Frame
 from detectors.grid import Grid
@@ -52,19 +53,16 @@ class Slide:
 
         `factors` is NaN where points are too few, and goes up to `longest(frame)`.
         """
-        from detectors.window.rolling import rolling_bands  # noqa: PLC0415 - numba is slow
+        from detectors.window.rolling import mark_spreadless, rolling_bands  # noqa: PLC0415 - numba is slow
 
-        values, _, phase, stop = self._place(frame)
+        values, length, phase, stop = self._place(frame)
         shape = (len(values), frame.judged.stop - frame.judged.start)
-        expected, lower, upper = (np.empty(shape) for _ in range(3))
-        insufficient, spreadless = np.zeros(shape, bool), np.zeros(shape, bool)
-        flags = rolling_bands(
-            values, phase, stop, factors, by_spread,
-            expected, lower, upper, insufficient, spreadless,
-        )  # fmt: skip
-        if not flags:
-            return Bands(expected, lower, upper)
-        return Bands(expected, lower, upper, insufficient=insufficient, spreadless=spreadless)
+        expected, half = memory.columns(shape, np.float64, np.float64)
+        if not rolling_bands(values, phase, stop, factors, by_spread, expected, half):
+            return Bands(expected, half=half)
+        spreadless = memory.empty(shape, np.bool_)
+        mark_spreadless(values, length, stop, half, spreadless)
+        return Bands(expected, half=half, spreadless=spreadless)
 
     def longest(self, frame: Frame) -> int:
         """Slots of a window as far as the frame can fill one."""
@@ -74,5 +72,7 @@ class Slide:
         """Values, longest window, a column that begins a block, and where the first window ends."""
         length = self.longest(frame)
         phase = -int(frame.slots[0]) % length  # by slot numbers: the same for every request
-        values = np.ascontiguousarray(frame.baseline_values)
+        # Of what came, not of what is finite: the kernels tell that themselves.
+        given = frame.given if frame.usable.all() else frame.baseline_values
+        values = np.ascontiguousarray(given)
         return values, length, phase, frame.judged.start - self.gap

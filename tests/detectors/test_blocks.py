@@ -72,7 +72,7 @@ def test_every_code_is_read_as_it_was_written() -> None:
         np.int8,
     )
     nothing = np.zeros(codes.shape)
-    read = Decision(Bounds(nothing, codes, half=nothing), nothing, codes)
+    read = Decision(Bounds(nothing, half=nothing), nothing, codes)
     columns = (read.reason, read.severity, read.direction, read.is_anomaly)
     assert list(zip(*(column[0].tolist() for column in columns), strict=True)) == cells
 

@@ -48,7 +48,6 @@ EVERYTHING = [
 ]
 
 OPEN = {
-    "window-z": (900, -900),
     "window-z-day_of_week": ("the largest numbers in the history", 900, -900),
     "window-quantile": ("the largest numbers in turns",),
     "window-pct-day_of_week": (

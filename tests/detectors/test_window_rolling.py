@@ -1,6 +1,7 @@
 """Windows that slide by one slot: exact sums, whatever stands elsewhere in the series."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,12 +93,32 @@ def test_the_floats_do_not_depend_on_the_request(shape: Shape) -> None:
             ), (first, column)
 
 
-def test_squares_beyond_the_largest_number_make_endless_bounds() -> None:
-    values = noise(60) * 1e300
-    result = Window(window=20, min_points=5, step_by="point").detect(Series(hourly(60), values))
-    assert result.upper[-1] == np.inf
-    assert result.reason[-1] == Reason.OK
-    assert not result.is_anomaly.any()
+@pytest.mark.parametrize("power", [-1000, -500, -390, 450, 520, 1010])
+@pytest.mark.parametrize("parameters", [{}, {"method": "pct", "p": 1.0}])
+def test_squares_beyond_the_range_of_numbers(power: int, parameters: dict[str, Any]) -> None:
+    """The bounds are those of the same values in another unit, to the last bit."""
+    values = noise(150, 7) - 100
+    values[[40, 90, 91]] = np.nan, 50.0, np.inf
+    detector = Window(window=20, min_points=5, step_by="point", **parameters)
+    near = detector.detect(Series(hourly(150), values))
+    far = detector.detect(Series(hourly(150), values * 2.0**power))
+    for column in ("expected", "lower", "upper"):
+        wanted = getattr(near, column) * 2.0**power
+        assert np.array_equal(getattr(far, column), wanted, equal_nan=True), column
+    for column in ("score", "is_anomaly", "reason"):
+        assert np.array_equal(getattr(far, column), getattr(near, column), equal_nan=True), column
+
+
+def test_windows_of_very_different_sizes_beside_each_other() -> None:
+    values = np.concatenate([noise(100, 1) * 1e-250, noise(100, 2) * 1e250, noise(100, 3)])
+    detector = Window(window=30, min_points=30, step_by="point")
+    result = detector.detect(Series(hourly(300), values))
+    for part, unit in ((slice(30, 101), 1e-250), (slice(130, 201), 1e250), (slice(230, 300), 1)):
+        alone = detector.detect(Series(hourly(300)[part.start - 30 : part.stop],
+                                       values[part.start - 30 : part.stop]))  # fmt: skip
+        assert np.array_equal(result.upper[part], alone.upper[30:]), unit
+        assert (result.upper[part] > 90 * unit).all()
+        assert (result.upper[part] < 120 * unit).all()
 
 
 def test_a_window_longer_than_any_series() -> None:
