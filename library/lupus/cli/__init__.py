@@ -1,0 +1,1 @@
+"""The command ``lupus``: send, detect, runs, anomalies."""
