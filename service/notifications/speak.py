@@ -1,7 +1,8 @@
 """Puts what a run has to say into the outbox, in the transaction that ends (or starts) the run.
 
 Changes are heard in batches of whole series, so a run with a hundred thousand of them takes no
-more memory than one batch and what the message shows.
+more memory than one batch and what the message shows. They stay in that one transaction: a row of
+the ledger that stood before its delivery would, after a kill, keep the message from being sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator
