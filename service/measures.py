@@ -84,6 +84,9 @@ _INGESTS = _counter(
     "lupus_ingests_total", "Ended ingests by outcome.", outcome=("succeeded", "failed")
 )
 _INGEST_POINTS = _counter("lupus_ingest_points_total", "Points of ingests that succeeded.")
+_LEFT_OUT = _counter(
+    "lupus_ingest_left_out_total", "Samples of remote-writes that were NaN or infinite."
+)
 _INGEST = _seconds("lupus_ingest_seconds", "From acceptance of an ingest to its end.", "outcome")
 _DELIVERIES = _counter(
     "lupus_delivery_attempts_total",
@@ -142,6 +145,11 @@ def run_ended(
 def chunk(detector: str, seconds: float) -> None:
     """How long a chunk took."""
     _CHUNK.labels(detector).observe(seconds)
+
+
+def left_out(samples: int) -> None:
+    """Samples of a remote-write that have no value."""
+    _LEFT_OUT.inc(samples)
 
 
 def ingest_ended(outcome: str, points: int, seconds: float) -> None:

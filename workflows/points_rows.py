@@ -108,7 +108,7 @@ def _keys(
     checked: list[SeriesKey | None] = []
     for place, (metric, labels) in enumerate(raw.spellings):
         try:
-            checked.append(_within(settings, SeriesKey.of(source, metric, labels)))
+            checked.append(check_limits(settings, SeriesKey.of(source, metric, labels)))
         except InvalidError as error:
             checked.append(None)
             column = "metric" if str(error).startswith("metric") else "labels"
@@ -120,7 +120,8 @@ def _keys(
     return keys, np.array([*numbers, -1], np.int64)
 
 
-def _within(settings: WorkflowSettings, key: SeriesKey) -> SeriesKey:
+def check_limits(settings: WorkflowSettings, key: SeriesKey) -> SeriesKey:
+    """The series, unless it has more or longer labels than the settings allow."""
     if len(key.labels) > settings.max_labels:
         raise InvalidError(f"{len(key.labels)} labels: allowed are {settings.max_labels}")
     for name, value in key.labels:

@@ -9,7 +9,7 @@ from service.api.body import Body
 from service.api.detection_body import Event
 from service.api.times import rfc3339
 from service.database.channels import Channel
-from service.notifications.events import EVENTS
+from service.notifications.events import EVENTS, JOB_EVENTS, JobEvent
 from service.notifications.kinds.catalog import Kinds
 from service.notifications.kinds.kind import Given
 
@@ -20,10 +20,11 @@ Secret = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[!-~]+$"
 class _ChannelBody(Body):
     """What every kind has."""
 
-    events: list[Event] = Field(
-        default_factory=lambda: list(EVENTS),
+    events: list[Event | JobEvent] = Field(
+        default_factory=lambda: [*EVENTS, *JOB_EVENTS],
         min_length=1,
-        description="What it wants; a detection's `notify.on` must name it too. Default: all.",
+        description="What it wants; the `notify.on` of a detection, or of a pipeline's event, "
+        "must name it too. Default: all.",
     )
 
     def given(self, rotate: bool) -> Given:
@@ -72,7 +73,9 @@ class SlackBody(_ChannelBody):
         return {"webhook_url": self.webhook_url, "bot_token": self.bot_token}
 
 
-AlertEvent = Literal["anomaly", "withdrawn", "succeeded", "partial", "failed"]
+AlertEvent = Literal[
+    "anomaly", "withdrawn", "succeeded", "partial", "failed", "job_succeeded", "job_failed"
+]
 
 
 class AlertmanagerBody(_ChannelBody):

@@ -9,6 +9,9 @@ from service.duration import duration_ms
 
 Event = Literal["started", "anomaly", "withdrawn", "no_data", "succeeded", "partial", "failed"]
 EVENTS: tuple[Event, ...] = get_args(Event)
+# What a pipeline says of its own runs; no detection names them.
+JobEvent = Literal["job_started", "job_succeeded", "job_failed"]
+JOB_EVENTS: tuple[JobEvent, ...] = get_args(JobEvent)
 DEFAULT_ON: tuple[Event, ...] = ("anomaly", "withdrawn", "partial", "failed")
 SEVERITIES = ("warning", "major", "critical")
 _LEAST_AGE_MS = 48 * HOUR_MS

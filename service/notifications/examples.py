@@ -10,6 +10,7 @@ from service.clock import DAY_MS, HOUR_MS
 from service.database.runs import Run
 from service.notifications.digest import Digest
 from service.notifications.events import EVENTS, Event
+from service.notifications.job_message import JobSaid, job_data
 from service.notifications.message import (
     Data,
     Size,
@@ -33,6 +34,11 @@ _SUNDAY = int(datetime(2026, 11, 8, tzinfo=ZoneInfo(_ZONE)).timestamp() * 1000)
 _NOW = _SUNDAY + DAY_MS + 6 * HOUR_MS
 _URL = "https://lupus.example.com"
 _SIZE = Size(10, 200)
+_BODY: Mapping[str, Any] = {
+    "display_name": "Ranking",
+    "owner": {"team": "rec", "mention": "@rec-oncall"},
+    "links": {"runbook": "https://wiki.example.com/ranking"},
+}
 _METRICS = {
     "ndcg@10": {"display_name": "nDCG@10", "format": "0.000", "good": "up"},
     "latency_p99": {"display_name": "Latency p99", "unit": "ms", "format": "#,##0"},
@@ -41,13 +47,32 @@ _METRICS = {
 
 def examples() -> list[dict[str, Any]]:
     """One of each event."""
-    return [example(event) for event in EVENTS]
+    return [*(example(event) for event in EVENTS), *job_examples()]
 
 
 def example(event: Event) -> dict[str, Any]:
     """The message of an event."""
     id_ = message_id(_RUN, "slack-ml", event)
     return content_of(event, id_, EVENTS.index(event) + 1, _NOW, _BUILDERS[event]())
+
+
+def job_examples() -> list[dict[str, Any]]:
+    """What a pipeline's start, success and failure become."""
+    said = JobSaid(
+        "nightly-train", "2026-11-08", "started", _NOW - HOUR_MS, {}, "", {"log": f"{_URL}/log"}
+    )
+    failed = replace(said, state="failed", time_ms=_NOW, message="exit code 137 in step train")
+    ended = replace(said, state="succeeded", time_ms=_NOW, duration_seconds=3600.0)
+    return [
+        content_of(
+            f"job_{one.state}",
+            message_id(f"{_SOURCE} {one.pipeline} {one.run}", "slack-ml", one.state),
+            number,
+            _NOW,
+            job_data(_SOURCE, _ZONE, _BODY, one),
+        )
+        for number, one in enumerate((said, ended, failed), 1)
+    ]
 
 
 def _anomaly() -> Data:
@@ -188,9 +213,4 @@ def _subject() -> Subject:
         deadline_ms=_NOW + DAY_MS,
         caller="airflow",
     )
-    body = {
-        "display_name": "Ranking",
-        "owner": {"team": "rec", "mention": "@rec-oncall"},
-        "links": {"runbook": "https://wiki.example.com/ranking"},
-    }
-    return Subject(run, request, body, _URL, f"{_URL}/v1/detections/{_RUN}/report")
+    return Subject(run, request, _BODY, _URL, f"{_URL}/v1/detections/{_RUN}/report")

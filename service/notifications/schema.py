@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.notifications.digest import MOST_EPISODES, MOST_ROWS
-from service.notifications.events import EVENTS, SEVERITIES
+from service.notifications.events import EVENTS, JOB_EVENTS, SEVERITIES
 from service.notifications.examples import examples
 from workflows.report import COUNTS
 
@@ -156,6 +156,26 @@ _ABOUT = {
         "description": "report, run, anomalies (with LUPUS_PUBLIC_URL), and the source's own.",
     },
 }
+_JOB = _object(
+    {
+        **{
+            name: _ABOUT[name]
+            for name in ("title", "text", "sentences", "closing", "footer", "mention", "source")
+        },
+        "links": {**_TEXTS, "description": "The pipeline's own, and the source's."},
+        "pipeline": _object(
+            {
+                "name": _TEXT,
+                "run": {**_TEXT, "description": "As the pipeline calls its run."},
+                "state": {"enum": ["started", "succeeded", "failed"]},
+                "time": _TIME,
+                "labels": _TEXTS,
+                "message": {**_TEXT, "description": "What the pipeline said."},
+            },
+            {"duration_seconds": {"type": "number", "minimum": 0}},
+        ),
+    }
+)
 _OUTCOME = {
     "counts": _object(dict.fromkeys(COUNTS, _COUNT)),
     "not_judged": _NOT_JUDGED,
@@ -181,23 +201,28 @@ def events_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lupus webhook messages",
-        "oneOf": [{"$ref": f"#/$defs/{event}"} for event in EVENTS],
+        "oneOf": [{"$ref": f"#/$defs/{event}"} for event in (*EVENTS, *JOB_EVENTS)],
         "$defs": {
             "row": _ROW,
             "episode": _EPISODE,
             **{event: _event(event) for event in EVENTS},
+            **{event: _message(event, _JOB) for event in JOB_EVENTS},
         },
         "examples": examples(),
     }
 
 
 def _event(event: str) -> dict[str, Any]:
+    return _message(event, _object({**_ABOUT, **_MORE.get(event, {})}, _OUTCOME))
+
+
+def _message(event: str, data: dict[str, Any]) -> dict[str, Any]:
     return _object(
         {
             "type": {"const": f"lupus.{event}.v1"},
             "id": {**_TEXT, "description": "The same at every attempt."},
             "timestamp": _TIME,
             "counter": {**_COUNT, "description": "Grows per channel and rule: drop what is older."},
-            "data": _object({**_ABOUT, **_MORE.get(event, {})}, _OUTCOME),
+            "data": data,
         }
     )

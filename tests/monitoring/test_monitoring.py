@@ -126,13 +126,14 @@ class NotReadyError(Exception):
 class Prometheus:
     """One of a test's own, which scrapes what it is told to every second."""
 
-    def __init__(self, folder: Path, *targets: str) -> None:
+    def __init__(self, folder: Path, *targets: str, **more: Any) -> None:
         folder.mkdir()
         jobs = [{"targets": list(targets)}]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(RULES)],
             "scrape_configs": [{"job_name": "lupus", "static_configs": jobs}],
+            **more,
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self._log = folder / "log"

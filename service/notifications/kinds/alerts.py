@@ -17,7 +17,7 @@ from storage.series_key import SeriesKey
 
 Alert = dict[str, Any]
 
-ANOMALY, RUN = "LupusAnomaly", "LupusRunIncomplete"
+ANOMALY, RUN, JOB = "LupusAnomaly", "LupusRunIncomplete", "LupusPipelineFailed"
 OURS = ("alertname", "source", "rule", "metric", "severity", "series")
 LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 # Where every anomalous point is told, the next daily run prolongs the alert: it has an hour more.
@@ -50,6 +50,8 @@ def alerts_of(alerting: Alerting, message: Message, now_ms: int) -> list[Alert]:
     """The alerts that a message changes, as they are from now on."""
     if message.event in ("partial", "failed", "succeeded"):
         return [_run_alert(alerting, message, now_ms)]
+    if message.event in ("job_failed", "job_succeeded"):
+        return [_job_alert(alerting, message, now_ms)]
     return list(_episode_alerts(alerting, message, now_ms))
 
 
@@ -133,6 +135,27 @@ def _run_alert(alerting: Alerting, message: Message, now_ms: int) -> Alert:
     return {
         "labels": _labels(alerting, identity),
         "annotations": {**_annotations(data, None), **outcome},
+        "startsAt": _rfc3339(said_ms),
+        "endsAt": _rfc3339(now_ms if over else now_ms + hold_ms),
+        **_generator(data),
+    }
+
+
+def _job_alert(alerting: Alerting, message: Message, now_ms: int) -> Alert:
+    """Of a pipeline that failed, until a run of it succeeds."""
+    data = message.data
+    identity = {
+        "alertname": JOB,
+        "source": str(data["source"]["name"]),
+        "pipeline": str(data["pipeline"]["name"]),
+        "severity": _RUN_SEVERITY,
+    }
+    said_ms = min(_ms(str(data["pipeline"]["time"])), now_ms - SECOND_MS)
+    hold_ms = HOLD_EPISODE_MS if alerting.hold_ms is None else alerting.hold_ms
+    over = message.event == "job_succeeded"
+    return {
+        "labels": _labels(alerting, identity),
+        "annotations": _annotations(data, None),
         "startsAt": _rfc3339(said_ms),
         "endsAt": _rfc3339(now_ms if over else now_ms + hold_ms),
         **_generator(data),

@@ -20,7 +20,7 @@ _MOST_ROWS = 10
 _LINE = 600
 _FALLBACK = 1000
 # These call nobody: nothing is to be done.
-_QUIET = ("withdrawn", "started", "succeeded", "test")
+_QUIET = ("withdrawn", "started", "succeeded", "job_started", "job_succeeded", "test")
 _NAMES = {"report": "Report", "run": "Run", "anomalies": "Anomalies", "runbook": "Runbook"}
 _MARKS = {"critical": "🔴", "major": "🟠", "warning": "🟡"}
 _OVER = "✅"

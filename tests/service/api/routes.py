@@ -10,6 +10,7 @@ from service.database.deliveries import insert_delivery, update_delivery
 from tests.service.api.house import House, daily, detection
 
 CHANNEL = "acc-hook"
+EVENT = {"name": "ranker/v10", "time": "2026-07-16"}
 HOOK = {"kind": "webhook", "url": "http://127.0.0.1:9/hook"}
 
 
@@ -50,6 +51,17 @@ ROWS = (
     Row("PUT", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest"),
     Row("POST", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest"),
     Row("DELETE", "/v1/sources/{source}/metrics/job/{grouping:path}", "ingest", fine=202),
+    # An empty body of no type: whoever is granted hears that.
+    Row("POST", "/v1/sources/{source}/prometheus/write", "ingest", fine=415),
+    Row("GET", "/v1/sources/{source}/events", "read"),
+    Row("POST", "/v1/sources/{source}/events", "ingest", json=EVENT),
+    Row("DELETE", "/v1/sources/{source}/events/{name:path}", "ingest", fine=204),
+    Row(
+        "POST",
+        "/v1/sources/{source}/pipelines",
+        "ingest",
+        json={"pipeline": "nightly", "run": "1", "state": "started"},
+    ),
     # Objects in a folder take no uploads: whoever is granted hears that.
     Row(
         "POST",
@@ -122,6 +134,7 @@ def objects_of(house: House, source: str) -> dict[str, str]:
         "anomaly": house.anomaly(source),
         "delivery": f"msg_{source}",
         "grouping": GROUPING,
+        "name": Grouping(EVENT["name"]),
     }
 
 
@@ -137,6 +150,7 @@ def missing_objects() -> dict[str, str]:
         "anomaly": "f" * 32,
         "delivery": "msg_acc.missing",
         "grouping": GROUPING,
+        "name": Grouping(EVENT["name"]),
     }
 
 
@@ -150,6 +164,8 @@ def prepare(house: House, row: Row, ids: dict[str, str]) -> tuple[str, Any]:
         with house.resources.database.write() as tx:
             if not update_delivery(tx, ids["delivery"], state=state):
                 insert_delivery(tx, replace(house.delivery(ids["source"]), state=state))
+    if "/events" in row.path and ids["source"] != "acc.missing":
+        house.http.post(f"/v1/sources/{ids['source']}/events", json=EVENT)
     if "{token}" in row.path:
         given = {"name": "t", "sources": ["a"], "verbs": ["read"]}
         ids["token"] = house.call("POST", "/v1/tokens", 201, json=given)["id"]
