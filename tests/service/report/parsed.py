@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
-_SELF_CLOSING = {"path", "rect", "circle", "use", "text"}
+_SELF_CLOSING = {"line", "path", "rect", "circle", "use", "text"}
 _ACTIVE = {"script", "iframe", "object", "embed", "form", "base", "img", "link", "foreignobject"}
 
 
