@@ -50,6 +50,13 @@ def learn(
     ------
     ChecksError
         If the frame has no rows, or a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> schema = learn(pd.DataFrame({"age": [20, 30, 40, 50, 60]}))
+    >>> print(schema.check(pd.DataFrame({"age": [20, 30, 40, 50, 600]})).failures[0].said)
+    1 of 5 numbers lie outside
     """
     types = families(frame)
     names = list(types) if columns is None else list(columns)

@@ -151,6 +151,13 @@ def reference(
         Columns (or labels and their columns) whose values make groups.
     categorical : sequence of str
         Columns of numbers that are categories.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> stored = reference(pd.DataFrame({"age": range(20, 60)})).to_json()
+    >>> drift(Summary.from_json(stored), pd.DataFrame({"age": range(20, 60)})).metrics()["age.js"]
+    0.0
     """
     labels = labels_of([by] if isinstance(by, str) else by)
     names = names_of(frame) if columns is None else list(columns)

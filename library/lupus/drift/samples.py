@@ -136,16 +136,18 @@ def ks(reference: Quantiles, sample: Quantiles) -> tuple[Optional[float], float]
     union, codes = np.unique(np.concatenate(keys), return_inverse=True)
     codes = codes.reshape(-1)
     parts = codes[: len(keys[0])], codes[len(keys[0]) :]
-    shares = [
-        np.bincount(part, weights=one.counts, minlength=len(union)) / one.count
+    before, now = (
+        np.cumsum(np.bincount(part, weights=one.counts, minlength=len(union))) / one.count
         for part, one in zip(parts, (reference, sample))
-    ]
-    apart = np.cumsum(shares[0]) - np.cumsum(shares[1])
+    )
+    apart = before - now
     distance = float(np.abs(apart).max())
     if not shift:
         return distance, 0.0
-    before = np.concatenate([[0.0], apart[:-1]])
-    most = float(max((before + shares[0]).max(), (shares[1] - before).max()))
+    # within a bucket one side may be counted whole while the other has not begun
+    most = float(
+        max((before[1:] - now[:-1]).max(), (now[1:] - before[:-1]).max(), before[0], now[0])
+    )
     return distance, max(most - distance, 0.0)
 
 

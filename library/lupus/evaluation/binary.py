@@ -55,6 +55,14 @@ class Binary(Task):
     ------
     EvaluationError
         Without a score and without a prediction.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"clicked": [0, 1, 1, 0], "p": [0.1, 0.8, 0.4, 0.4]}
+    >>> metrics = evaluate(rows, Binary("clicked", "p")).metrics()
+    >>> metrics["auc"], metrics["recall"]
+    (0.875, 0.5)
     """
 
     kind: ClassVar[str] = "binary"

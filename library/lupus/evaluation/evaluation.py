@@ -143,9 +143,10 @@ def evaluate(frame: Any, task: Task, by: By = (), most_groups: int = MOST_GROUPS
 
     Examples
     --------
-    >>> rows = {"clicked": [0, 1, 1, 0], "p": [0.1, 0.8, 0.4, 0.3]}
-    >>> evaluate(rows, Binary("clicked", "p")).metrics()["auc"]
-    1.0
+    >>> from lupus.evaluation import Binary
+    >>> rows = {"clicked": [0, 1, 1, 0], "p": [0.1, 0.8, 0.4, 0.3], "region": ["jp"] * 4}
+    >>> print(evaluate(rows, Binary("clicked", "p"), by="region").metrics()[:1])
+    rows{region="jp"} 4.0
     """
     labels = labels_of([by] if isinstance(by, str) else by)
     taken = set(labels) & set(RESERVED)

@@ -51,6 +51,16 @@ class Multiclass(Task):
     ------
     EvaluationError
         Without a prediction and without scores, or for a column of lists without classes.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"animal": ["cat", "dog", "dog"], "guess": ["cat", "cat", "dog"]}
+    >>> print(evaluate(rows, Multiclass("animal", "guess", each=False)).metrics()[2:6])
+    accuracy 0.6666666666666666
+    precision.micro 0.6666666666666666
+    precision.macro 0.75
+    precision.weighted 0.8333333333333334
     """
 
     kind: ClassVar[str] = "multiclass"

@@ -47,6 +47,13 @@ class Multilabel(Task):
     ------
     EvaluationError
         Without predictions and without scores, or when scores come without columns of labels.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"tags": [["new", "red"], []], "guess": [["red"], []]}
+    >>> evaluate(rows, Multilabel("tags", "guess")).metrics()["accuracy"]
+    0.5
     """
 
     kind: ClassVar[str] = "multilabel"

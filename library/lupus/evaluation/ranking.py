@@ -119,6 +119,13 @@ class Ranking(_Lists):
     ------
     EvaluationError
         Unless there is either a score or a rank.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"user": ["a", "a"], "item": ["x", "y"], "score": [0.9, 0.8], "clicked": [0, 1]}
+    >>> evaluate(rows, Ranking("user", "item", "score", "clicked", k=[1, 2])).metrics()["mrr@2"]
+    0.5
     """
 
     kind: ClassVar[str] = "ranking"
@@ -192,6 +199,13 @@ class RankedLists(_Lists):
         Column of lists of their relevance, as long; 1 by default.
     k, gain, without_relevant, items, catalogue
         As of ``Ranking``.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"recommended": [["x", "y"]], "relevant": [["y", "z"]]}
+    >>> evaluate(rows, RankedLists(k=[2])).metrics()["recall@2"]
+    0.5
     """
 
     kind: ClassVar[str] = "ranked_lists"

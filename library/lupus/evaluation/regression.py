@@ -31,6 +31,13 @@ class Regression(Task):
     ------
     EvaluationError
         If a quantile is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from lupus.evaluation import evaluate
+    >>> rows = {"sold": [10.0, 20.0], "expected": [12.0, 18.0]}
+    >>> evaluate(rows, Regression("sold", "expected")).metrics()["mape"]
+    0.15000000000000002
     """
 
     kind: ClassVar[str] = "regression"
