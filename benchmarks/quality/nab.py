@@ -9,7 +9,14 @@ import numpy as np
 
 from benchmarks.quality.configurations import Description
 from benchmarks.quality.nab_files import NabFile, Times, profiles, read_files, recorded_flags
-from benchmarks.quality.nab_score import Weights, best_score, score_at, worth
+from benchmarks.quality.nab_score import (
+    Weights,
+    Worth,
+    best_score,
+    held_out_score,
+    score_at,
+    worth,
+)
 from benchmarks.quality.windowed_gaussian import windowed_gaussian
 from detectors import Result, detector_from_dict
 from detectors.episodes import REACH
@@ -17,7 +24,14 @@ from detectors.result import Flags
 from detectors.series import Floats
 
 CONFIGURATIONS: Mapping[str, Description] = {
-    "window": {"type": "window", "season": "hour_of_day", "window": "28d"},
+    "window": {"type": "window", "season": "hour_of_day", "window": "90d", "step_by": "point"},
+    "window, without a season": {
+        "type": "window",
+        "window": 6400,
+        "min_points": 10,
+        "step_by": "point",
+    },
+    "window, a baseline a day": {"type": "window", "season": "hour_of_day", "window": "28d"},
     "prophet": {"type": "prophet", "history_length": "14d"},
     "seasonal_esd": {
         "type": "seasonal_esd",
@@ -65,22 +79,36 @@ def _scores(file: NabFile, outcome: object) -> Floats:
 
 
 def _scored(place: Path, files: Sequence[NabFile], scores: Sequence[Floats]) -> dict[str, Any]:
-    points, episodes = {}, {}
-    merged = [
+    found: dict[str, dict[str, float]] = {
+        kind: {} for kind in ("points", "held_out", "adjacent", "episodes")
+    }
+    adjacent, merged = (_firsts(files, scores, reach) for reach in (timedelta(), MERGED))
+    folders = [file.name.split("/")[0] for file in files]
+    for profile, costs in profiles(place).items():
+        weights = Weights(costs["tpWeight"], costs["fnWeight"], costs["fpWeight"])
+        worths = [worth(len(file.values), file.windows, weights) for file in files]
+        found["points"][profile] = best_score(scores, worths, weights)[0]
+        found["held_out"][profile] = held_out_score(scores, worths, weights, folders)
+        found["adjacent"][profile] = _best(adjacent, worths, weights)
+        found["episodes"][profile] = _best(merged, worths, weights)
+    return found
+
+
+def _firsts(
+    files: Sequence[NabFile], scores: Sequence[Floats], reach: timedelta
+) -> list[list[Floats]]:
+    """For each threshold 1 where an episode begins; each threshold makes other episodes."""
+    return [
         [
-            starts(file.times, one >= threshold).astype(np.float64)
+            starts(file.times, one >= threshold, reach).astype(np.float64)
             for file, one in zip(files, scores, strict=True)
         ]
         for threshold in _thresholds(scores)
     ]
-    for profile, costs in profiles(place).items():
-        weights = Weights(costs["tpWeight"], costs["fnWeight"], costs["fpWeight"])
-        worths = [worth(len(file.values), file.windows, weights) for file in files]
-        points[profile] = best_score(scores, worths, weights)[0]
-        # Each threshold makes other episodes, so each is scored by itself.
-        made = [score_at(1.0, first, worths, weights) for first in merged]
-        episodes[profile] = max(0.0, *made)
-    return {"points": points, "episodes": episodes}
+
+
+def _best(firsts: Sequence[Sequence[Floats]], worths: Sequence[Worth], weights: Weights) -> float:
+    return max(0.0, *(score_at(1.0, first, worths, weights) for first in firsts))
 
 
 def _thresholds(scores: Sequence[Floats]) -> Floats:

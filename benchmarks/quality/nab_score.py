@@ -102,9 +102,38 @@ def score_at(
     threshold: float, scores: Sequence[Floats], worths: Sequence[Worth], weights: Weights
 ) -> float:
     """Normalised score with the alarms of one threshold."""
+    return _normal(_gained_at(threshold, scores, worths, weights), worths, weights)
+
+
+def held_out_score(
+    scores: Sequence[Floats], worths: Sequence[Worth], weights: Weights, groups: Sequence[str]
+) -> float:
+    """Normalised score where the threshold of each group of files is the best one of the others.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Group of each file; at least two groups.
+    """
+    gained = 0.0
+    for group in set(groups):
+        own = [at for at, one in enumerate(groups) if one == group]
+        others = [at for at, one in enumerate(groups) if one != group]
+        _, threshold = best_score(
+            [scores[at] for at in others], [worths[at] for at in others], weights
+        )
+        gained += _gained_at(
+            threshold, [scores[at] for at in own], [worths[at] for at in own], weights
+        )
+    return _normal(gained, worths, weights)
+
+
+def _gained_at(
+    threshold: float, scores: Sequence[Floats], worths: Sequence[Worth], weights: Weights
+) -> float:
     score, of_row, window = _together(scores, worths)
     raised = (score >= threshold) & (score > 0)
-    return _normal(float(_gains(of_row[raised], window[raised], weights).sum()), worths, weights)
+    return float(_gains(of_row[raised], window[raised], weights).sum())
 
 
 def _together(scores: Sequence[Floats], worths: Sequence[Worth]) -> tuple[Floats, Floats, Rows]:

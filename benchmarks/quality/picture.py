@@ -10,16 +10,18 @@ from benchmarks.quality.summary import Row, chosen, pooled
 _WIDTH, _HEIGHT, _LEFT, _TOP = 380, 300, 56, 40
 _LEAST, _MOST = 0.1, 100.0  # false alarms a series-year, logarithmic
 _TICKS = (0.1, 1, 10, 100)
-_RADIUS = 8
+_RADIUS, _LINE = 8, 19
 _DEFAULT, _WEIGHED = "#1b5e9b", "#9a8c7c"
 
 
 def picture(rows: Sequence[Row]) -> str:
     """The longest history of each step."""
     steps = [step for step in WEIGHED if any(row["step"] == step for row in rows)]
+    names = max(len(DEFAULTS) + len(WEIGHED[step]) for step in steps)
+    height = _HEIGHT + 100 + _LINE * names
     width = len(steps) * (_WIDTH + _LEFT) + 40
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT + 90}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="system-ui, sans-serif" font-size="12" role="img" '
         'aria-label="Share of planted anomalies found against false alarms a series-year">',
         '<rect width="100%" height="100%" fill="white"/>',
@@ -54,11 +56,11 @@ def _panel(rows: Sequence[Row], step: Step, left: int) -> Iterator[str]:
     )
     for number, (x, y, names) in enumerate(_dots(rows, step, history), 1):
         color = _DEFAULT if any(name in DEFAULTS for name in names) else _WEIGHED
-        line = bottom - _HEIGHT * 0.46 + 18 * number
+        line = bottom + 50 + _LINE * number
         yield from _dot(left + x, bottom - y, color, number)
-        yield from _dot(left + _WIDTH * 0.5, line - 4, color, number)
+        yield from _dot(left + _RADIUS, line - 4, color, number)
         yield (
-            f'<text x="{left + _WIDTH * 0.5 + 14:.0f}" y="{line:.0f}" fill="#222">'
+            f'<text x="{left + _RADIUS + 14:.0f}" y="{line:.0f}" fill="#222">'
             f"{' = '.join(names)}</text>"
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.quality.configurations import Description
 from benchmarks.quality.events import KINDS, Kind, planted
+from benchmarks.quality.history_bounds import HistoryBounds
 from benchmarks.quality.metrics import STEP_MS, STEPS_PER_DAY, Family, Step
 from detectors import Series, detector_from_dict
 from detectors.detector import Detector
@@ -21,9 +22,18 @@ HORIZON: Mapping[Step, int] = {"daily": 60, "hourly": 24 * 14}
 # An alarm so many steps after an event's end still counts for it, and never as a false one.
 GRACE = 2
 MERGED = 3
-# These test a series as a whole: in use they judge each day with what is known on that day.
-_WHOLE = ("seasonal_esd",)
+# These test a series as a whole: in use they judge with what is known on the day of the request.
+LOOKS: Mapping[str, Mapping[Step, tuple[int, int]]] = {
+    "seasonal_esd": {"daily": (1, 1), "hourly": (24, 24)},
+    "trend_change": {"daily": (7, 28), "hourly": (24, 24 * 14)},
+}
+"""Steps from one request to the next, and steps that each one asks about."""
+EARLY = {"trend_change": 2}
+"""Steps that a date may be too early."""
 _YEAR_DAYS = 365.25
+
+
+Judge = Detector | HistoryBounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +95,15 @@ class Quiet:
     """Share of the horizon that got a verdict."""
 
 
-def complete(description: Description, step: Step) -> Detector:
-    """The detector as a request gets it that says no more."""
+def complete(description: Description, step: Step) -> Judge:
+    """The detector as a request gets it that says no more; a threshold has its history's bounds."""
+    if description == {"type": "threshold"}:
+        return HistoryBounds()
     source = SourceSpec("benchmark", "UTC", steps_ms={"metric": STEP_MS[step]})
     return detector_from_dict(detector_with_defaults(description, (), ("metric",), source))
 
 
-def quiet(family: Family, values: Floats, detector: Detector, history: int) -> Quiet:
+def quiet(family: Family, values: Floats, detector: Judge, history: int) -> Quiet:
     """Count alarms where nothing was planted."""
     said = verdicts(family, values, detector, history)
     days = said.judged.sum() / STEPS_PER_DAY[family.step]
@@ -104,7 +116,7 @@ def quiet(family: Family, values: Floats, detector: Detector, history: int) -> Q
 
 
 def found(
-    family: Family, detector: Detector, history: int, longest: int, seed: int
+    family: Family, detector: Judge, history: int, longest: int, seed: int
 ) -> dict[Kind, Found]:
     """Plant each kind of event into the horizon of each series and look for it."""
     answers = {}
@@ -114,13 +126,14 @@ def found(
         first = made.first - longest
         delays, others = [], 0
         for row, starts_at in enumerate(first.tolist()):
+            begin = max(starts_at - EARLY.get(detector.type, 0), 0)
             stop = min(starts_at + made.points + GRACE, said.anomaly.shape[1])
             alarms = said.silent if kind == "missing" else said.anomaly
-            hits = np.flatnonzero(alarms[row, starts_at:stop])
+            hits = begin + np.flatnonzero(alarms[row, begin:stop])
             if len(hits):
-                delays.append(int(hits[0]))
+                delays.append(max(int(hits[0]) - starts_at, 0))
             outside = said.starts[row].copy()
-            outside[starts_at:stop] = False
+            outside[begin:stop] = False
             others += int(outside.sum())
         delay = float(np.median(delays)) if delays else None
         judged = float(said.judged[~said.silent].mean())
@@ -137,7 +150,7 @@ def found(
     return answers
 
 
-def verdicts(family: Family, values: Floats, detector: Detector, history: int) -> Verdicts:
+def verdicts(family: Family, values: Floats, detector: Judge, history: int) -> Verdicts:
     """Judge the last `HORIZON` points of each series, with so many points before them."""
     horizon = HORIZON[family.step]
     begin = values.shape[1] - horizon - history
@@ -152,26 +165,27 @@ def verdicts(family: Family, values: Floats, detector: Detector, history: int) -
         known = _known(detector, series, start_ms, end_ms, step)
         for row, result in enumerate(detector.detect_many(known, start_ms, end_ms, step=step)):
             at = (result.times.astype(np.int64) - times[history]) // STEP_MS[family.step]
-            anomaly[row, at], side[row, at] = result.is_anomaly, result.direction
-            judged[row, at] = result.judged
-            silent[row, at] = result.reason == Reason.NO_DATA
+            anomaly[row, at] |= result.is_anomaly
+            side[row, at] = np.where(result.is_anomaly, result.direction, side[row, at])
+            judged[row, at] |= result.judged
+            silent[row, at] |= result.reason == Reason.NO_DATA
     return Verdicts(anomaly, side, judged, silent)
 
 
-def _ranges(detector: Detector, step: Step, first: int, stop: int) -> Iterator[tuple[int, int]]:
-    if detector.type not in _WHOLE:
+def _ranges(detector: Judge, step: Step, first: int, stop: int) -> Iterator[tuple[int, int]]:
+    if detector.type not in LOOKS:
         yield first, stop
         return
-    day = STEPS_PER_DAY[step]
-    for start in range(first, stop, day):
-        yield start, min(start + day, stop)
+    between, length = LOOKS[detector.type][step]
+    for end in range(first + between, stop + between, between):
+        yield max(end - length, first), min(end, stop)
 
 
 def _known(
-    detector: Detector, series: Sequence[Series], start_ms: int, end_ms: int, step: timedelta
+    detector: Judge, series: Sequence[Series], start_ms: int, end_ms: int, step: timedelta
 ) -> Sequence[Series]:
     """What a request would load: the history before the range, and nothing after it."""
-    if detector.type not in _WHOLE:
+    if detector.type not in LOOKS or isinstance(detector, HistoryBounds):
         return series
     start, end = np.datetime64(start_ms, "ms"), np.datetime64(end_ms, "ms")
     loaded_ms = start_ms - detector.history(start, end, step) // timedelta(milliseconds=1)

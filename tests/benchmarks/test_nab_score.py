@@ -9,6 +9,7 @@ from benchmarks.quality.nab_files import NabFile, profiles, read_files, recorded
 from benchmarks.quality.nab_score import (
     Weights,
     best_score,
+    held_out_score,
     probation_rows,
     score_at,
     worth,
@@ -67,6 +68,15 @@ def test_probation_does_not_count() -> None:
     windows = [(40, 49)]
     assert one_file(alarms(100, 3, 14, 40), windows) == pytest.approx(100)
     assert one_file(alarms(100, 15, 40), windows) < 100
+
+
+def test_a_group_is_scored_by_the_threshold_of_the_others() -> None:
+    made = [worth(100, [(40, 49)], EVEN), worth(100, [(40, 49)], EVEN)]
+    loud, low = alarms(100, 40), 0.4 * alarms(100, 40)
+    assert held_out_score([loud, loud], made, EVEN, ["a", "b"]) == pytest.approx(100)
+    # At 1.0, which is best for the loud one, the low one has no alarm; at 0.4 the loud one has.
+    assert best_score([loud, low], made, EVEN)[0] == pytest.approx(100)
+    assert held_out_score([loud, low], made, EVEN, ["a", "b"]) == pytest.approx(50)
 
 
 def test_one_threshold_for_all_files_is_chosen() -> None:

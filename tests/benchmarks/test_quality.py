@@ -11,7 +11,7 @@ from benchmarks.quality.events import KINDS, POINTS, planted
 from benchmarks.quality.metrics import METRICS, Name, simulated
 from benchmarks.quality.nab import starts
 from benchmarks.quality.picture import picture
-from benchmarks.quality.trial import HORIZON, Verdicts, complete, found, quiet
+from benchmarks.quality.trial import HORIZON, Verdicts, complete, found, quiet, verdicts
 from detectors.wall_clock import DAY_MS, MINUTE_MS
 
 
@@ -60,6 +60,28 @@ def test_a_plain_window_finds_spikes_and_leaves_calm_series_alone() -> None:
     assert calm.judged == 1
     assert calm.years == pytest.approx(20 * 60 / 365.25)
     assert calm.episodes <= calm.points <= 20
+
+
+def test_a_threshold_has_the_bounds_of_its_history() -> None:
+    family = simulated("ndcg", "daily", 3, 28 + HORIZON["daily"], 1)
+    family.values[0, 40] = 0.9
+    said = verdicts(family, family.values, complete({"type": "threshold"}, "daily"), 28)
+    assert said.anomaly[0, 40 - 28]
+    history, later = family.values[:, :28], family.values[:, 28:]
+    lowest, highest = history.min(axis=1), history.max(axis=1)
+    beyond = (highest - lowest) / 4
+    outside = (later < (lowest - beyond)[:, None]) | (later > (highest + beyond)[:, None])
+    assert np.array_equal(said.anomaly, outside)
+    assert said.judged.all()
+
+
+def test_a_change_counts_at_the_date_that_some_week_gave_it() -> None:
+    family = simulated("ndcg", "daily", 10, 90 + HORIZON["daily"], 1)
+    detector = complete({"type": "trend_change"}, "daily")
+    levels = found(family, detector, 90, 90, 1)["level"]
+    assert levels.found >= 8
+    assert levels.delay == 0
+    assert levels.judged == 1
 
 
 def test_an_episode_is_counted_once_and_a_gap_may_be_merged() -> None:
