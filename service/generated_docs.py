@@ -8,7 +8,7 @@ from typing import Any
 from service.app import create_app
 from service.detector_tables import filled, page_names
 from service.notifications.schema import events_schema
-from service.settings_page import render
+from service.settings.page import render
 
 
 def _json(document: Mapping[str, Any]) -> str:

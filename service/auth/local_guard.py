@@ -7,7 +7,7 @@ local, but says whom it speaks for.
 
 from collections.abc import Mapping
 
-from service.settings_checks import is_loopback
+from service.settings.checks import is_loopback
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 

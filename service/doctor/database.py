@@ -18,7 +18,7 @@ from service.errors import (
     SettingsError,
 )
 from service.settings import Settings
-from service.settings_checks import is_loopback
+from service.settings.checks import is_loopback
 from storage.check import Finding
 
 PART = "database"
