@@ -76,14 +76,16 @@ def averages(classes: Mapping[str, Tally]) -> Iterator[Metric]:
         yield Metric(f"{rate}.weighted", share(weighted, whole.labelled))
 
 
-def by_class(classes: Mapping[str, Tally]) -> Iterator[Metric]:
-    """Give counts, precision, recall and F1 with a label ``class``."""
+def by_class(classes: Mapping[str, Tally], rows: float) -> Iterator[Metric]:
+    """Give counts, precision, recall, F1 and bias with a label ``class``."""
     for name, one in classes.items():
         labels = {"class": name}
         yield Metric("labels", float(one.labelled), labels)
         yield Metric("predictions", float(one.predicted), labels)
         for rate in RATES:
             yield Metric(rate, getattr(one, rate), labels)
+        yield Metric("bias", share(one.predicted - one.labelled, rows), labels)
+        yield Metric("bias.share", share(one.predicted - one.labelled, one.labelled), labels)
 
 
 def natural(name: str) -> tuple[int, float, str]:

@@ -56,11 +56,10 @@ class Multiclass(Task):
     --------
     >>> from lupus.evaluation import evaluate
     >>> rows = {"animal": ["cat", "dog", "dog"], "guess": ["cat", "cat", "dog"]}
-    >>> print(evaluate(rows, Multiclass("animal", "guess", each=False)).metrics()[2:6])
+    >>> print(evaluate(rows, Multiclass("animal", "guess", each=False)).metrics()[2:5])
     accuracy 0.6666666666666666
+    prediction.top_share 0.6666666666666666
     precision.micro 0.6666666666666666
-    precision.macro 0.75
-    precision.weighted 0.8333333333333334
     """
 
     kind: ClassVar[str] = "multiclass"
@@ -119,11 +118,13 @@ class Multiclass(Task):
         yield Metric("rows", state.sums["rows"])
         yield Metric("rows.skipped", state.sums["skipped"])
         yield Metric("accuracy", share(sum(one.hits for one in classes.values()), rows))
+        most = max((one.predicted for one in classes.values()), default=0.0)
+        yield Metric("prediction.top_share", share(most, rows))
         yield from averages(classes)
         if self.scores:
             yield from self._of_scores(state, rows)
         if self.each:
-            yield from by_class(classes)
+            yield from by_class(classes, rows)
         if self.confusion:
             for (label, prediction), count in sorted(confusion.items()):
                 yield Metric("confusion", float(count), {"class": label, "predicted": prediction})
@@ -143,7 +144,7 @@ class Multiclass(Task):
         if self.probability:
             where = self.scores if isinstance(self.scores, str) else ", ".join(self.scores.values())
             require_probabilities(scores[np.isfinite(scores)], where)
-        return scores.reshape(rows, -1)
+        return scores.reshape(rows, scores.shape[1])
 
     def _scored(self, labels: Ints, classes: list[str], scores: Floats) -> State:
         known = self._names()

@@ -124,7 +124,7 @@ class Multilabel(Task):
         yield from averages(classes)
         yield from self._of_scores(state, rows)
         if self.each:
-            yield from by_class(classes)
+            yield from by_class(classes, rows)
 
     def _scored(self, name: str, label: Floats, score: Floats) -> State:
         scores = {name: Distribution.of(score, label.astype(np.int64), 2, self.distinct)}

@@ -82,6 +82,7 @@ class _Lists(Task):
         shares = shown / shown.sum() if len(shown) else shown
         entropy = float(-np.dot(shares, np.log2(shares))) + 0.0 if len(shown) else None
         yield Metric(f"entropy@{k}", entropy)
+        yield Metric(f"top_share@{k}", float(shares.max()) if len(shown) else None)
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def states_of_spark(
             f"the frame has no column {', '.join(map(repr, missing))}; "
             f"it has {', '.join(map(repr, frame.columns))}"
         )
-    chosen = frame.select(*(frame[name] for name in read))
+    chosen = frame.select(*map(_quoted, read))
     together = task.together()
     if together:
-        keys = list(dict.fromkeys([*by, *together]))
+        keys = list(map(_quoted, dict.fromkeys([*by, *together])))
         chosen = chosen.repartition(*keys).sortWithinPartitions(*keys)
     counted = chosen.mapInPandas(_Partition(task, tuple(by), most_groups), _SCHEMA)
     counted = counted.groupBy("bucket", "group").applyInPandas(_merged, _SCHEMA)
@@ -51,6 +51,11 @@ def states_of_spark(
     if len(rows) > most_groups:
         raise EvaluationError(f"{' x '.join(by)} make more than most_groups={most_groups} groups")
     return {tuple(json.loads(row["group"])): _unpacked(row["state"]) for row in rows}
+
+
+def _quoted(name: str) -> str:
+    """Let a name with dots be a column's."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 class _Partition:
