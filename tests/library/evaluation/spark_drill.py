@@ -16,15 +16,12 @@ import pandas as pd
 from pyspark.sql import SparkSession
 
 from lupus import Metrics
-from lupus.drift import drift, reference
+from lupus.checks import Schema
 from lupus.errors import LupusError
 from lupus.evaluation import (
     Binary,
-    Multiclass,
-    Multilabel,
     RankedLists,
     Ranking,
-    Regression,
     evaluate,
     reproduce,
     spark,
@@ -34,11 +31,19 @@ ROWS = 600
 PARTITIONS = 5
 CASES = {
     "binary": (Binary("clicked", "p", distinct=50), "region"),
-    "multiclass": (Multiclass("kind", "guess", confusion=True), ()),
-    "multilabel": (Multilabel("tags", "guesses"), "region"),
-    "regression": (Regression("y", "p", {"p": 0.9}), ["region", "kind"]),
     "ranking": (Ranking("user", "item", "score", "clicked", k=[3], category="kind"), "region"),
     "lists": (RankedLists("guesses", "tags", k=[2]), ()),
+}
+
+SCHEMA = {
+    "columns": {
+        "p": {"type": "number", "range": {"at_most": 0.5}, "quartiles": {"p25": 0.2, "p75": 0.8}},
+        "kind": {"type": "text", "categories": {"known": ["cat", "dog"]}},
+        "item": {"type": "text", "pattern": {"regex": "i[0-9]"}},
+        "row": {"type": "number", "distribution": {"rows": 9, "edges": [9], "shares": [0, 1, 0]}},
+        "tags": {"type": "array", "unique": {"at_least": 9}},
+        "gone": {"type": "number"},
+    }
 }
 
 
@@ -68,11 +73,8 @@ def main(zipped: str, answers: str) -> None:
         reproduce(other, rows, keys, "p", "region").metrics(),
         reproduce(online, frame, keys, "p", "region").metrics(),
     )
-    columns = ["p", "kind", "region"]
-    found["drift"] = _both(
-        drift(rows[columns], other[columns], by="region").metrics(),
-        drift(reference(frame.select(*columns), by="region"), online.select(*columns)).metrics(),
-    )
+    schema = Schema.from_dict(SCHEMA)
+    found["checks"] = _both(schema.check(other).metrics(), schema.check(online).metrics())
     nothing = evaluate(frame.limit(0), Binary("clicked", "p")).metrics()
     found["nothing"] = _both(evaluate(rows[:0], Binary("clicked", "p")).metrics(), nothing)
     errors = [

@@ -107,3 +107,13 @@ def test_parts_merge_to_the_whole(parts: list[list[tuple[str, str]]]) -> None:
     rows = [row for part in parts for row in part]
     whole = evaluate({"y": [a for a, _ in rows], "guess": [b for _, b in rows]}, task)
     assert merged.metrics() == whole.metrics()
+
+
+def test_bias_of_classes_and_the_most_predicted_one() -> None:
+    frame = {"y": ["cat", "dog", "dog", "dog"], "guess": ["cat", "cat", "cat", "dog"]}
+    metrics = evaluate(frame, Multiclass("y", "guess")).metrics()
+    values = {(one.name, one.labels.get("class")): one.value for one in metrics}
+    assert values["bias", "cat"] == 0.5
+    assert values["bias.share", "cat"] == 2
+    assert values["bias.share", "dog"] == pytest.approx(-2 / 3)
+    assert metrics["prediction.top_share"] == 0.75

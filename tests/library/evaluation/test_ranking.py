@@ -87,6 +87,7 @@ def test_by_hand() -> None:
     assert linear["hit_rate@2"] == 1
     assert linear["coverage@2"] == 0.5
     shares = np.array([2, 1]) / 3
+    assert linear["top_share@2"] == pytest.approx(2 / 3)
     assert linear["entropy@2"] == pytest.approx(-(shares * np.log2(shares)).sum())
 
 
