@@ -8,7 +8,7 @@ RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 SOURCES := detectors storage workflows service library tests benchmarks docs examples
 
-.PHONY: help demo serve try test test-real servers servers-down check lint types imports docs-check docs bench lock clean
+.PHONY: help demo serve try test test-real servers servers-down check lint types imports docs-check docs bench lock library-zip clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ /' | awk '{printf "  make %-11s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -71,6 +71,9 @@ lock: | $(VENV)/bin/uv  ## resolve requirements/*.txt again (hashes, no hosts)
 	@$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(LOCK) pyproject.toml requirements/build.in --extra all -o requirements/image.txt
 	@$(LOCK) pyproject.toml requirements/build.in --extra all --group dev -o requirements/dev.txt
+
+library-zip:  ## the users' library as one pure-Python file, dist/lupus.zip, for spark-submit --py-files
+	@$(PYTHON) library/pack.py dist/lupus.zip
 
 clean:  ## remove the environment and every cache (data in .lupus/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -19,17 +20,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A service with a worker, and all that is inside it."""
     folder, port = tmp_path_factory.mktemp("library"), free_port()
     settings = settings_of(folder, processes=1, port=port, inline_points=1000)
-    with open_app(settings, pace=_FAST) as app:
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=port, lifespan="off", log_config=None, access_log=False)
-        )
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        try:
-            yield House(app)
-        finally:
-            server.should_exit = True
-            thread.join(30)
+    with open_app(settings, pace=_FAST) as app, serving(uvicorn.Config(app, port=port)):
+        yield House(app)
+
+
+@contextmanager
+def serving(config: uvicorn.Config) -> Iterator[None]:
+    """Answer on a real socket, in a thread."""
+    config.lifespan, config.access_log, config.log_config = "off", False, None
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The library under every Python that it promises, as a zip file."""
