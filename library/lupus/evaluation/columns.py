@@ -34,8 +34,9 @@ def columns_of(frame: Any, names: Iterable[str]) -> Columns:
     if kind == "polars":
         return _polars(frame, wanted)
     if kind == "pandas":
-        _present(wanted, [str(name) for name in frame.columns])
-        return {name: _pandas(frame[name], name) for name in wanted}
+        there = [str(name) for name in frame.columns]
+        _present(wanted, there)
+        return {name: _pandas(frame.iloc[:, there.index(name)]) for name in wanted}
     if kind == "pyarrow":
         _present(wanted, frame.column_names)
         return {name: _arrow(frame.column(name)) for name in wanted}
@@ -109,9 +110,7 @@ def _series(series: Any) -> Column:
     return _objects(series.to_list())
 
 
-def _pandas(series: Any, name: str) -> Column:
-    if series.ndim != 1:
-        raise FrameError(f"the frame has column {name!r} more than once")
+def _pandas(series: Any) -> Column:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biufmM":
         return np.asarray(series.to_numpy())
     numeric = getattr(series.dtype, "kind", "O")

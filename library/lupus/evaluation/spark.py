@@ -1,6 +1,7 @@
 """Evaluation of a PySpark frame: partitions are counted where they are, only states travel."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lupus import errors
 from lupus.errors import EvaluationError, FrameError
 from lupus.evaluation.columns import Columns, columns_of
 from lupus.evaluation.groups import Group, group_codes, groups_of
@@ -47,10 +49,23 @@ def states_of_spark(
     counted = chosen.mapInPandas(_Partition(task, tuple(by), most_groups), _SCHEMA)
     counted = counted.groupBy("bucket", "group").applyInPandas(_merged, _SCHEMA)
     counted = counted.groupBy("group").applyInPandas(_merged, _SCHEMA)
-    rows = counted.limit(most_groups + 1).collect()
+    rows = _collected(counted.limit(most_groups + 1))
     if len(rows) > most_groups:
         raise EvaluationError(f"{' x '.join(by)} make more than most_groups={most_groups} groups")
     return {tuple(json.loads(row["group"])): _unpacked(row["state"]) for row in rows}
+
+
+def _collected(frame: Any) -> list[Any]:
+    """Collect rows; what a partition refused is said as if it had been here."""
+    try:
+        rows: list[Any] = frame.collect()
+    except Exception as error:
+        found = re.search(r"lupus\.errors\.(\w+): ([^\n]+)", str(error))
+        kind = getattr(errors, found[1], None) if found else None
+        if found is None or kind is None:
+            raise
+        raise kind(found[2]) from error
+    return rows
 
 
 def _quoted(name: str) -> str:

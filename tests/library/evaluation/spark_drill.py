@@ -126,8 +126,6 @@ def _said(call: Any) -> str:
         call()
     except LupusError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001  Spark wraps what a partition raised
-        return str(error)
     return "nothing"
 
 

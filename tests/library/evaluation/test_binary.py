@@ -90,11 +90,11 @@ def test_many_scores_are_rounded_with_a_bound_that_holds() -> None:
 
 
 def test_calibration_error_is_of_equally_wide_bins() -> None:
-    values = _values([(0, 0.05), (1, 0.05), (1, 0.95), (1, 1.0)])
-    # bin 0: 0.5 of 0.05 over 2 rows; bin 9: 1 of 0.975 over 2 rows
-    assert values["ece"] == pytest.approx((abs(1 - 0.1) + abs(2 - 1.95)) / 4)
-    assert values["bias"] == pytest.approx((2.05 - 3) / 4)
-    assert values["bias.share"] == pytest.approx((2.05 - 3) / 3)
+    values = _values([(0, 0.05), (1, 0.05), (1, 0.95), (0, 1.0)])
+    # bin 0: 1 label, scores of 0.1; bin 9, which holds 1.0: 1 label, scores of 1.95
+    assert values["ece"] == pytest.approx((abs(1 - 0.1) + abs(1 - 1.95)) / 4)
+    assert values["bias"] == pytest.approx((2.05 - 2) / 4)
+    assert values["bias.share"] == pytest.approx((2.05 - 2) / 2)
 
 
 @pytest.mark.parametrize("kind", FRAMES)

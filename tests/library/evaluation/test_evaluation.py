@@ -3,8 +3,10 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lupus.errors import FrameError
 from lupus.evaluation import (
     Binary,
     Evaluation,
@@ -84,3 +86,11 @@ def test_wide_integers_stay_apart() -> None:
     frame = {"u": [1, 1], "i": np.array([large, large + 1]), "s": [2, 1], "r": [0, 1]}
     metrics = evaluate(frame, Ranking("u", "i", "s", "r", k=[1, 2])).metrics()
     assert (metrics["hit_rate@1"], metrics["hit_rate@2"]) == (0, 1)
+
+
+def test_columns_of_pandas_may_be_numbers_but_not_twice() -> None:
+    frame = pd.DataFrame({0: [0, 1], 1: [0.2, 0.9]})
+    assert evaluate(frame, Binary("0", "1")).metrics()["auc"] == 1
+    twice = pd.DataFrame([[0, 0.2, 0.3]], columns=["y", "p", "p"])
+    with pytest.raises(FrameError, match="column 'p' more than once"):
+        evaluate(twice, Binary("y", "p"))
