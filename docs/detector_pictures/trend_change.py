@@ -74,5 +74,5 @@ def failures() -> None:
     brief = _raised(orders(90, seed=10), 50, 150.0, until=53)
     strip("trend_change_fails_brief", brief, [
         Panel("three days: no lasting change", _change()),
-        Panel("window", {"type": "window", "season": "day_of_week", "min_points": 21}),
+        Panel("window", {"type": "window", "season": "day_of_week"}),
     ])  # fmt: skip
