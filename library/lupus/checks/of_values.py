@@ -131,7 +131,7 @@ class Distribution(Rule):
     rows: int = 0
     shares: Union[Sequence[float], Mapping[str, float]] = ()
     edges: Sequence[float] = ()
-    js: float = 0.1
+    js: float = 0.05  # half a standard deviation of a normal distribution
     log_probability: Optional[float] = None
 
     def __post_init__(self) -> None:
