@@ -35,11 +35,11 @@ WEIGHED: Mapping[Step, Mapping[str, Description]] = {
             "season": "hour_of_week",
             "spread": "per_hour",
         },
-        "window, hour_of_week, per_hour, k 5": {
+        "window, hour_of_week, per_hour, k 4.5": {
             "type": "window",
             "season": "hour_of_week",
             "spread": "per_hour",
-            "k": 5.0,
+            "k": 4.5,
         },
         "prophet, interval 0.997": {"type": "prophet", "interval_width": 0.997},
         RANGE: {"type": "threshold"},

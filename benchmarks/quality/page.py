@@ -139,7 +139,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, str]:
 
     return {
         "count_week": of("count", "window, hour_of_week"),
-        "wide_hourly": both("window, hour_of_week, per_hour, k 5", "hourly", 672),
+        "latency_wide": of("latency", "window, hour_of_week, per_hour, k 4.5"),
         "count_own": of("count", "window, hour_of_week, per_hour"),
         "latency_own": of("latency", "window, hour_of_week, per_hour"),
         "hour_own": both("window, hour_of_week, per_hour", "hourly", 672),

@@ -18,8 +18,9 @@ def draw() -> None:
         for words, first, last in parts
     ])  # fmt: skip
     hours = traffic(30, seed=6)
-    for day in (3, 12, 28):
-        hours = hours.with_event(range(24 * day + 13, 24 * day + 16), -50.0)
+    # At other hours each time: outages widen the band of their own hours.
+    for day, hour in ((3, 13), (12, 10), (28, 17)):
+        hours = hours.with_event(range(24 * day + hour, 24 * day + hour + 3), -50.0)
     parts = [("2 days of hours", 2, 5), ("10 days", 10, 14), ("25 days", 25, 30)]
     strip("auto_hourly", hours, [
         Panel(f"{words}: {_chosen(hours, 24 * first)}", {"type": "auto"},

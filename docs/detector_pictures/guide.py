@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 Row = dict[str, Any]
 _AUTO = ("o", "#000000", "-")
 _WINDOW, _SEASON = ("s", "#0072b2", "-"), ("D", "#56b4e9", "-")
+_OWN = ("P", "#e69f00", "-")
 _HOUR, _PROPHET, _ESD = ("v", "#009e73", "--"), ("^", "#d55e00", "--"), ("x", "#cc79a7", ":")
-STYLES = (_AUTO, _WINDOW, _SEASON, _HOUR, _PROPHET, _ESD)
+STYLES = (_AUTO, _WINDOW, _SEASON, _OWN, _HOUR, _PROPHET, _ESD)
 # As the benchmark names them: marker, colour (Okabe and Ito's), line.
 BENCHMARKED = {
     "daily": {
@@ -27,11 +28,13 @@ BENCHMARKED = {
     },
     "hourly": {
         "auto": _AUTO, "window": _WINDOW, "window, hour_of_day, 28d": _HOUR,
-        "window, hour_of_week": _SEASON, "prophet": _PROPHET, "seasonal_esd": _ESD,
+        "window, hour_of_week": _SEASON, "window, hour_of_week, per_hour": _OWN,
+        "prophet": _PROPHET, "seasonal_esd": _ESD,
     },
 }  # fmt: skip
 COLUMNS = ("auto", "window", "window, day_of_week", "window, hour_of_day, 28d",
-           "window, hour_of_week", "prophet", "seasonal_esd")  # fmt: skip
+           "window, hour_of_week", "window, hour_of_week, per_hour", "prophet",
+           "seasonal_esd")  # fmt: skip
 MOSTLY = 0.8  # Less judged than that, and the share found says little.
 SERIES, DAYS, YEAR = 40, 738, 365
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -67,7 +70,8 @@ def histories(planted: list[Row]) -> None:
             for line, axes in enumerate(grid[:, column]):
                 axes.plot(
                     list(found), [pair[line] for pair in found.values()],
-                    label=name, color=color, linestyle=style, linewidth=1.2, marker=marker,
+                    label=name.replace(", per_hour", ",\nper_hour"), color=color,
+                    linestyle=style, linewidth=1.2, marker=marker,
                     markersize=9 if name == "auto" else 5,
                     markerfacecolor="none" if name == "auto" else color,
                 )  # fmt: skip
@@ -101,7 +105,7 @@ def metrics(planted: list[Row]) -> None:
     figure = Figure(figsize=(9.2, 3.3))
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.13, right=0.99, bottom=0.02, top=0.88)
+    figure.subplots_adjust(left=0.12, right=0.99, bottom=0.02, top=0.84)
     shades = LinearSegmentedColormap.from_list("shades", ["#ffffff", FLAG])
     alarms = [[np.nan if one is None else one[1] for one in line] for line in rows.values()]
     axes.imshow(np.sqrt(alarms), cmap=shades, vmin=0, vmax=7, aspect="auto")
@@ -109,7 +113,7 @@ def metrics(planted: list[Row]) -> None:
         for column, one in enumerate(line):
             text = "" if one is None else f"{one[0]:.0f} %, {one[1]:.1f}"
             axes.text(column, row, text, ha="center", va="center", fontsize=8)
-    _heads(axes, [name.replace(", ", ",\n", 1) for name in COLUMNS], list(rows))
+    _heads(axes, [name.replace(", ", ",\n") for name in COLUMNS], list(rows))
     save(figure, "guide_metrics")
 
 
