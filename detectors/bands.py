@@ -24,9 +24,10 @@ class Bands:
     expected : ndarray of float64
     lower, upper : ndarray of float64, optional
         Bounds; NaN means that there is none.
-    half : ndarray of float64, shape (s, m), optional
-        Distance of both bounds from `expected`, in the place of `lower`, `upper` and
-        `insufficient`: that is where it is NaN. Whoever judges may widen it in place.
+    half : ndarray of float64, optional
+        Distance of both bounds from `expected`, in the place of `lower` and `upper`; history is
+        insufficient where it is NaN. Whoever judges may widen it in place where it has shape
+        (s, m).
     baseline_size : ndarray of float64, optional
         max|baseline|, for the numerical floor of the half-widths.
     insufficient : ndarray of bool, optional
@@ -72,4 +73,6 @@ class Bands:
         with np.errstate(over="ignore"):  # an infinite bound is one that nothing crosses
             lower, upper = self.expected - self.half, self.expected + self.half
         lacking = np.isnan(self.half)
+        if self.insufficient is not None:
+            lacking = lacking | self.insufficient
         return replace(self, lower=lower, upper=upper, insufficient=lacking, half=None)

@@ -99,8 +99,12 @@ def decide(
     bounds, flags = _bounds(rules, values, bands)
     score, codes = memory.columns(shape, np.float64, np.int8)
     centre = bounds.expected if bands.centre is None else bands.centre
+    half = _NO_HALF
     if bounds.sides is None:
-        lower = upper = centre
+        lower = upper = centre = np.ascontiguousarray(np.broadcast_to(centre, shape))
+        half = _for_each_cell(bounds, shape)
+        if rules.has_min_change:
+            bounds = Bounds(bounds.expected, half=half)
     else:
         centre, lower, upper = _equally_wide(centre, *bounds.sides)
     silent = verdicts.judge(
@@ -108,7 +112,7 @@ def decide(
         centre,
         lower,
         upper,
-        _NO_HALF if bounds.half is None else bounds.half,
+        half,
         np.ascontiguousarray(flags),
         np.broadcast_to(0.0 if bands.score is None else bands.score, shape),
         np.broadcast_to(np.int8(0) if bands.severity is None else bands.severity, shape),
@@ -119,6 +123,16 @@ def decide(
     if silent:
         _mark_no_data(rules, last, codes)
     return Decision(bounds, score, codes)
+
+
+def _for_each_cell(bounds: Bounds, shape: tuple[int, ...]) -> Floats:
+    """Give each cell its half-width, that may be widened."""
+    assert bounds.half is not None
+    if bounds.half.shape == shape:
+        return np.ascontiguousarray(bounds.half)
+    half = memory.empty(shape)
+    half[:] = bounds.half
+    return half
 
 
 def _equally_wide(*bands: Floats) -> list[Floats]:
@@ -151,7 +165,7 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> tuple[Bounds, C
 
     Half-widths are widened when they are judged.
     """
-    if bands.half is not None and not rules.clips:
+    if bands.half is not None and _stays_even(rules, bands):
         return Bounds(bands.expected, half=bands.half), _flags(bands)
     bands = bands.spelled_out()
     assert bands.lower is not None
@@ -180,6 +194,12 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> tuple[Bounds, C
         flags = flags | (small * np.int8(SMALL))
         lower, upper = wide_lower, wide_upper
     return Bounds(expected, sides=(lower, upper)), flags
+
+
+def _stays_even(rules: OutputRules, bands: Bands) -> bool:
+    """Whether both bounds stay as far from the centre, whatever the rules do to them."""
+    own_rule = bands.member is not None and rules.has_min_change
+    return not rules.clips and not own_rule and bands.centre is None and bands.baseline_size is None
 
 
 def _clipped(rules: OutputRules, band: Floats) -> Floats:

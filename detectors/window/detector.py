@@ -214,6 +214,7 @@ class Window(Detector):
             if frame.request.step_ms is not None or known >= _FEWEST_POINTS:
                 raise
 
+    @np.errstate(over="ignore")  # bounds beyond the largest number
     def bands(self, frame: Frame) -> Bands:
         """Turn the statistics of each judged slot's baseline into bands."""
         self._check_frame(frame)
@@ -267,10 +268,18 @@ class Window(Detector):
             from detectors.window.moments import moments  # noqa: PLC0415
 
             moments(*baselines, self.spread == "per_hour", found)
-        else:
-            from detectors.window.ranks import MODES, ranks  # noqa: PLC0415
+            return found, which
+        from detectors.window.statistics import MODES  # noqa: PLC0415
 
-            ranks(*baselines, MODES[self.method], residual_inflations(_LARGEST_TABLED), found)
+        mode = MODES[self.method]
+        if self.season == "none":
+            from detectors.window.sorted_windows import sorted_windows  # noqa: PLC0415
+
+            sorted_windows(values, first, stop, mode, found)
+            return found, which
+        from detectors.window.ranks import ranks  # noqa: PLC0415
+
+        ranks(*baselines, mode, residual_inflations(_LARGEST_TABLED), found)
         return found, which
 
     def _slide(self, grid: Grid) -> Slide | None:

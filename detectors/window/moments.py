@@ -1,37 +1,47 @@
 """Mean and standard deviation of every judged slot's baseline, compiled."""
 
+import math
+
 import numpy as np
 from numba import types
 
 from detectors.compiled import kernel
 from detectors.series import Floats, Millis
 from detectors.window.statistics import FILLED, SLOTS, VALUES, Statistics
+from detectors.window.units import scale, unit_of
 
 _MOMENTS = types.void(VALUES, SLOTS, SLOTS, SLOTS, SLOTS, SLOTS, types.boolean, FILLED)
 
 
 @kernel()
-def _moments_of_span(
-    row: Floats, keys: Millis, points: Floats, origin: Floats, mean: Floats, squares: Floats
-) -> float:
-    """Fill points, origin, mean (about the origin) and squares by key; return max|value|."""
+def _taken(row: Floats, span: Floats) -> float:
+    """Copy the values of a span; return max|value|."""
     size = 0.0
+    for t in range(len(span)):
+        span[t] = row[t]
+        size = max(size, 0.0 if np.isnan(row[t]) else abs(row[t]))
+    return size
+
+
+@kernel()
+def _moments_of_span(
+    span: Floats, keys: Millis, points: Floats, origin: Floats, mean: Floats, squares: Floats
+) -> None:
+    """Fill points, origin, mean (about the origin) and squares by key."""
     points[:] = 0.0
     mean[:] = 0.0
     squares[:] = 0.0
-    for x, k in zip(row, keys):  # noqa: B905 - numba knows no strict
+    for x, k in zip(span, keys):  # noqa: B905 - numba knows no strict
         if not np.isnan(x):
             if points[k] == 0.0:
                 origin[k] = x
             points[k] += 1.0
             mean[k] += x - origin[k]
-            size = max(size, abs(x))
     mean /= np.maximum(points, 1.0)
-    for x, k in zip(row, keys):  # noqa: B905
+    for x, k in zip(span, keys):  # noqa: B905
         if not np.isnan(x):
             deviation = (x - origin[k]) - mean[k]
             squares[k] += deviation * deviation
-    return size
 
 
 @kernel()
@@ -85,12 +95,16 @@ def moments(
     points, origin = np.empty(key_count), np.empty(key_count)
     mean, squares = np.empty(key_count), np.empty(key_count)
     pool_squares, pool_freedom = np.empty(key_count), np.empty(key_count)
+    buffer = np.empty(max(0, (stop - first).max()) if len(first) else 0)
     for i in range(values.shape[0]):
-        size = 0.0
+        size, unit = 0.0, 0
         for j in range(len(first)):
             if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
-                span = slice(first[j], stop[j])
-                size = _moments_of_span(values[i, span], keys[span], points, origin, mean, squares)
+                span = buffer[: max(stop[j] - first[j], 0)]
+                size = _taken(values[i, first[j] : stop[j]], span)
+                unit = unit_of(size)
+                scale(span, unit)
+                _moments_of_span(span, keys[first[j] : stop[j]], points, origin, mean, squares)
                 pool_squares[:] = 0.0
                 pool_freedom[:] = 0.0
                 for k, pool in enumerate(pools):
@@ -101,9 +115,10 @@ def moments(
             k = judged_keys[j]
             freedom = pool_freedom[pools[k]]
             spread = np.sqrt(pool_squares[pools[k]] / freedom)
-            out.centre[i, j] = origin[k] + mean[k] if points[k] > 0.0 else np.nan
-            out.below[i, j] = spread
-            out.above[i, j] = spread
+            centre = origin[k] + mean[k] if points[k] > 0.0 else np.nan
+            out.centre[i, j] = math.ldexp(centre, unit)
+            out.below[i, j] = math.ldexp(spread, unit)
+            out.above[i, j] = math.ldexp(spread, unit)
             out.points[i, j] = points[k]
             out.freedom[i, j] = freedom
             out.size[i, j] = size

@@ -1,21 +1,27 @@
-"""Median and spread by ranks of every judged slot's baseline, compiled."""
+"""Median and spread by ranks of every judged slot's baseline in a season, compiled."""
+
+import math
 
 import numpy as np
 from numba import types
 
 from detectors.compiled import kernel
 from detectors.series import Floats, Millis
-from detectors.window.statistics import FACTORS, FILLED, SLOTS, VALUES, Statistics
-
-_MAD_TO_SIGMA = 1.4826
-_MEAN_DEVIATION_TO_SIGMA = 1.253314
-_FLOOR = 1e-12  # of max|baseline|: a MAD up to this counts as zero
-_LOW_QUANTILE, _HIGH_QUANTILE = 0.05, 0.95
-
-_CENTRE_ONLY, _MAD, _QUANTILES = 0, 1, 2
-MODES = {"pct": _CENTRE_ONLY, "robust": _MAD, "quantile": _QUANTILES}
-"""What `ranks` measures below and above the median, by Window's method."""
-
+from detectors.window.statistics import (
+    FACTORS,
+    FILLED,
+    FLOOR,
+    HIGH_QUANTILE,
+    LOW_QUANTILE,
+    MAD,
+    MAD_TO_SIGMA,
+    MEAN_DEVIATION_TO_SIGMA,
+    QUANTILES,
+    SLOTS,
+    VALUES,
+    Statistics,
+)
+from detectors.window.units import scale, unit_of
 
 _RANKS = types.void(
     VALUES, SLOTS, SLOTS, SLOTS, SLOTS, SLOTS, types.int64, FACTORS, FILLED,
@@ -46,18 +52,18 @@ def _quantile(ordered: Floats, q: float) -> float:
 @kernel()
 def _spread(residuals: Floats, mode: int, size: float) -> tuple[float, float]:
     """Spread below and above of residuals about their median; sorts them in place."""
-    if mode == _QUANTILES:
+    if mode == QUANTILES:
         residuals.sort()
-        return -_quantile(residuals, _LOW_QUANTILE), _quantile(residuals, _HIGH_QUANTILE)
-    if mode == _MAD:
+        return -_quantile(residuals, LOW_QUANTILE), _quantile(residuals, HIGH_QUANTILE)
+    if mode == MAD:
         for t in range(len(residuals)):
             residuals[t] = abs(residuals[t])
         residuals.sort()
         mad = _middle(residuals)
-        if mad > _FLOOR * size:
-            return _MAD_TO_SIGMA * mad, _MAD_TO_SIGMA * mad
+        if mad > FLOOR * size:
+            return MAD_TO_SIGMA * mad, MAD_TO_SIGMA * mad
         if len(residuals):
-            mean = _MEAN_DEVIATION_TO_SIGMA * residuals.mean()
+            mean = MEAN_DEVIATION_TO_SIGMA * residuals.mean()
             return mean, mean
     return np.nan, np.nan
 
@@ -110,6 +116,16 @@ def _pool(
     return in_pool
 
 
+@kernel()
+def _freedom(start: Millis, pools: Millis, wanted: int) -> int:
+    """Count the points of a pool's keys less one for each key."""
+    freedom = 0
+    for k in range(len(pools)):
+        if pools[k] == wanted:
+            freedom += max(start[k + 1] - start[k] - 1, 0)
+    return freedom
+
+
 @kernel(_RANKS)
 def ranks(
     values: Floats,
@@ -137,27 +153,27 @@ def ranks(
     median = np.empty(key_count)
     below, above, freedom = np.empty(pool_count), np.empty(pool_count), np.empty(pool_count)
     for i in range(values.shape[0]):
-        size = 0.0
+        size, unit = 0.0, 0
         for j in range(len(first)):
             if j == 0 or first[j] != first[j - 1] or stop[j] != stop[j - 1]:
                 span = slice(first[j], stop[j])
                 size = _sort_by_key(values[i, span], keys[span], start, by_key)
+                unit = unit_of(size)
+                scale(by_key[: start[key_count]], unit)
+                size = math.ldexp(size, -unit)
                 _residuals_by_key(by_key, start, median)
-                freedom[:] = 0.0
-                for k in range(key_count):
-                    freedom[pools[k]] += max(start[k + 1] - start[k] - 1, 0)
                 for p in range(pool_count):
-                    if alone:
-                        part = by_key[start[p] : start[p + 1]]
-                    else:
+                    freedom[p] = _freedom(start, pools, p)
+                    part = by_key[start[p] : start[p + 1]]
+                    if not alone:
                         part = pool[: _pool(by_key, start, pools, p, inflation, pool)]
                     below[p], above[p] = _spread(part, mode, size)
             k = judged_keys[j]
             p = pools[k]
             points = start[k + 1] - start[k]
-            out.centre[i, j] = median[k]
-            out.below[i, j] = below[p]
-            out.above[i, j] = above[p]
+            out.centre[i, j] = math.ldexp(median[k], unit)
+            out.below[i, j] = math.ldexp(below[p], unit)
+            out.above[i, j] = math.ldexp(above[p], unit)
             out.points[i, j] = points
             out.freedom[i, j] = freedom[p]
-            out.size[i, j] = size
+            out.size[i, j] = math.ldexp(size, unit)

@@ -25,6 +25,7 @@ from detectors.result import Flags
 from detectors.series import Floats
 from detectors.series import Millis as Counts
 from detectors.window.statistics import FACTORS, FILLED, Statistics
+from detectors.window.units import scale, unit_of
 
 _FLOOR = 1e-12  # of max|baseline|: a half-width up to this is no width
 # Rows of the work space: sums behind the cut and before it, and the pivots.
@@ -32,9 +33,8 @@ _POINTS, _SUM, _SQUARES = range(3)
 _LEFT, _PIVOT, _ROWS_OF_WORK = 3, 6, 7
 _PIECE = 128  # cells between two looks for what is out of the ordinary
 _COLUMNS = 1024  # that are worked on together, so that the work space stays in the nearest cache
-# Sums of squares below the one, and values beyond the others, are no measure in their own unit.
-_LEAST_SQUARES, _SMALL, _LARGE = 2.0**-840, 2.0**-360, 2.0**480
-_UNIT, _MOST_UNIT = 128, 896  # powers of two
+# Sums of squares below it are of values that are squared in another unit.
+_LEAST_SQUARES = 2.0**-840
 
 _OUT = types.float64[:, ::1]
 _ROWS = types.Array(types.float64, 2, "C", readonly=True)
@@ -276,21 +276,13 @@ def _largest(values: Floats, length: int, stop: int, out: Floats) -> None:
 
 
 @kernel()
-def _unit_of(size: float) -> int:
-    """Power of two in which numbers of a size have squares; few different ones."""
-    power = _UNIT * int(math.frexp(size)[1] / _UNIT)
-    return max(-_MOST_UNIT, min(power, _MOST_UNIT))
-
-
-@kernel()
 def _sum_in_unit(
     values: Floats, cut: int, length: int, unit: int, row: Floats, work: Floats
 ) -> None:
     """Fill the sums of a block of which squares are no numbers, in units of a power of two."""
-    part, scale = row[: 2 * length], math.ldexp(1.0, -unit)
+    part = row[: 2 * length]
     _copied(values, cut - length, part)
-    for k in range(len(part)):
-        part[k] *= scale
+    scale(part, unit)
     _sum_block(part, length, length, work, 0)
     for r in range(_LEFT):
         _add(work[r, :length], work[_LEFT + r, :length])
@@ -309,10 +301,10 @@ def _mend(
     one_mean, one_half = np.empty(1), np.empty(1)
     for j in range(len(mean)):
         is_number = np.isfinite(mean[j]) and half[j] < np.inf
-        if not (0.0 < size[j] < _SMALL or (size[j] > _LARGE and not is_number)):
+        end, unit = stop + j, unit_of(size[j])
+        if unit == 0 or (is_number and unit > 0):
             continue
-        end = stop + j
-        cut, unit = end - 1 - (end - 1 - phase) % length, _unit_of(size[j])
+        cut = end - 1 - (end - 1 - phase) % length
         if cut != known_cut or unit != known_unit:
             _sum_in_unit(values, cut, length, unit, row, work)
             known_cut, known_unit = cut, unit

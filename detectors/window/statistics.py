@@ -29,3 +29,12 @@ VALUES = types.Array(types.float64, 2, "A", readonly=True)
 SLOTS = types.Array(types.int64, 1, "C", readonly=True)
 FACTORS = types.Array(types.float64, 1, "C", readonly=True)
 FILLED = types.NamedUniTuple(types.float64[:, ::1], len(Statistics._fields), Statistics)  # type: ignore[no-untyped-call]
+
+# What kernels by ranks measure, and how.
+MAD_TO_SIGMA = 1.4826
+MEAN_DEVIATION_TO_SIGMA = 1.253314
+FLOOR = 1e-12  # of max|baseline|: a MAD up to this counts as zero
+LOW_QUANTILE, HIGH_QUANTILE = 0.05, 0.95
+CENTRE_ONLY, MAD, QUANTILES = 0, 1, 2
+MODES = {"pct": CENTRE_ONLY, "robust": MAD, "quantile": QUANTILES}
+"""What is measured below and above the median, by Window's method."""

@@ -4,15 +4,20 @@ import gc
 import mmap
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
 from detectors import Direction, Reason, Result, Series, Severity, Threshold, Window, memory
+from detectors.bands import Bands
 from detectors.decision import ANOMALY, DIRECTION_SHIFT, SEVERITY_SHIFT, Bounds, Decision
+from detectors.finish import decide
+from detectors.grid import Grid
 from tests.detectors.cases import daily, noise, same
 
+GRID = Grid("day", 1, 0, "UTC")
 LARGE = (1_100, 1_000)  # rows and points: more than one region's least size, even of bytes
 
 
@@ -89,6 +94,19 @@ def test_a_pickled_result_is_its_own_rows_alone(detector: Threshold | Window) ->
     written = pickle.dumps(found[2])
     assert same(pickle.loads(written), found[2])
     assert len(written) < 150 * 50 + 2_000, "others came with it"
+
+
+@pytest.mark.parametrize("least", [0.0, 4.0])
+def test_one_half_width_for_all_columns(least: float) -> None:
+    values = np.array([noise(60, seed) for seed in range(3)])
+    values[:, 50] += [3.5, 30, -30]
+    expected, half = np.zeros((3, 60)), np.array([[2.0], [3.0], [2.5]])
+    rules = replace(Threshold(lower=0).output_rules(GRID), min_abs_change=least)
+    sides = decide(rules, values, [None] * 3, Bands(expected, expected - half, expected + half))
+    even = decide(rules, values, [None] * 3, Bands(expected, half=half))
+    for name in ("lower", "upper", "score", "codes", "is_anomaly"):
+        assert np.array_equal(getattr(even, name), getattr(sides, name)), name
+    assert half.tolist() == [[2.0], [3.0], [2.5]]
 
 
 def test_one_judged_column_is_as_it_is_among_others() -> None:

@@ -48,13 +48,6 @@ EVERYTHING = [
 ]
 
 OPEN = {
-    "window-z-day_of_week": ("the largest numbers in the history", 900, -900),
-    "window-quantile": ("the largest numbers in turns",),
-    "window-pct-day_of_week": (
-        "the largest numbers in the history",
-        "the largest numbers in turns",
-    ),
-    "window-robust-day_of_week-per_key": ("hugest", "the largest numbers in the history"),
     "trend_change": ("huge", "hugest", "the largest numbers in turns", 900, -900),
 }
 """Squares that overflow or vanish, and warnings of it: known, and to be mended."""
