@@ -39,6 +39,11 @@ def body_of(points: Points) -> Body:
     if (parquet := _parquet(points)) is not None:
         digest = hashlib.sha256(parquet).hexdigest()
         return Body(parquet, "application/vnd.apache.parquet", False, digest)
+    return as_lines(points)
+
+
+def as_lines(points: Points) -> Body:
+    """Write one JSON object a line."""
     return _packed("\n".join(_objects(points)).encode(), "application/x-ndjson")
 
 
