@@ -9,6 +9,8 @@ Array = Any
 Rows = Union[slice, Array]
 
 NO_TEXT = -1
+# Large beside the list of texts, so that a block's counts cost less than its rows.
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +62,14 @@ class Codes:
 
     def counted(self) -> tuple[Array, Array, int]:
         """Give different texts, how many rows have each, and how many have none."""
-        if len(self.codes) * 4 < len(self.texts):
+        if len(self.codes) * 4 < len(self.texts) or len(self.texts) > _BLOCK:
             found, counts = np.unique(self.codes, return_counts=True)
         else:
             found = np.arange(-1, len(self.texts))
-            counts = np.bincount(self.codes + 1, minlength=len(found))
+            counts = np.zeros(len(found), np.int64)
+            for start in range(0, len(self.codes), _BLOCK):
+                block = self.codes[start : start + _BLOCK].astype(np.int64)
+                counts += np.bincount(block + 1, minlength=len(found))
         nulls = int(counts[found == NO_TEXT].sum())
         there = (counts > 0) & (found != NO_TEXT)
         return self.texts[found[there]], counts[there], nulls

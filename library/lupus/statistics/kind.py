@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Optional, Protocol
 
 from lupus.errors import StatisticsError
@@ -105,12 +106,14 @@ def counted(name: str, context: Context) -> Optional[float]:
     return {"count": present, "nulls": context.nulls}[name]
 
 
+@lru_cache(maxsize=1000)
 def percent(name: str) -> Optional[float]:
     """Give the share that p95 or p99.9 names; None of another name."""
     found = re.fullmatch(r"p(\d{1,3}(?:\.\d+)?)", name)
     return float(found[1]) / 100 if found and float(found[1]) <= 100 else None
 
 
+@lru_cache(maxsize=1000)
 def top(name: str) -> Optional[int]:
     """Give the k that top3_share names; None of another name."""
     found = re.fullmatch(r"top([1-9]\d{0,5})_share", name)

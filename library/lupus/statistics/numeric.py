@@ -16,7 +16,7 @@ from lupus.statistics.moments import Moments
 from lupus.statistics.quantiles import BUCKETS, Quantiles
 
 Array = Any
-Part = TypeVar("Part", Quantiles, Frequent, Distinct)
+Part = TypeVar("Part", Quantiles, Frequent)
 
 FIVE = ("min", "p25", "p50", "p75", "max")
 REPEATED = 256
@@ -36,12 +36,17 @@ class NumericState:
     infinities: int
     quantiles: Optional[Quantiles] = None
     repeated: Optional[Frequent] = None
+    counts_unique: bool = False
     distinct: Optional[Distinct] = None
     histogram: Optional[Array] = None
 
     def merge(self, other: "NumericState") -> "NumericState":
         """Count both."""
         bins = self.histogram
+        quantiles = _both(self.quantiles, other.quantiles)
+        distinct = None
+        if self.counts_unique and quantiles is not None and not quantiles.exact:
+            distinct = self._all().merge(other._all())  # noqa: SLF001  the same class
         return NumericState(
             self.moments.merge(other.moments),
             min(self.low, other.low),
@@ -49,18 +54,19 @@ class NumericState:
             self.zeros + other.zeros,
             self.nan + other.nan,
             self.infinities + other.infinities,
-            _both(self.quantiles, other.quantiles),
+            quantiles,
             _both(self.repeated, other.repeated),
-            _both(self.distinct, other.distinct),
+            self.counts_unique,
+            distinct,
             None if bins is None or other.histogram is None else bins + other.histogram,
         )
 
     @property
     def unique(self) -> Optional[float]:
         """How many different numbers; within Distinct's error where they are many."""
-        if self.quantiles is not None and self.quantiles.exact:
-            return self.quantiles.unique
-        return None if self.distinct is None else round(self.distinct.estimate)
+        if self.distinct is not None:
+            return round(self.distinct.estimate)
+        return None if self.quantiles is None else self.quantiles.unique
 
     @property
     def same_share(self) -> Optional[float]:
@@ -84,8 +90,15 @@ class NumericState:
             "zeros": self.zeros,
             "nan": self.nan,
             "infinities": self.infinities,
+            "counts_unique": self.counts_unique,
             **{name: part for name, part in parts.items() if part is not None},
         }
+
+    def _all(self) -> Distinct:
+        """All different numbers, where exact of the few that are kept."""
+        if self.distinct is not None or self.quantiles is None:
+            return self.distinct or _distinct(np.empty(0))
+        return _distinct(self.quantiles.numbers())
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "NumericState":
@@ -104,6 +117,7 @@ class NumericState:
             int(document["zeros"]),
             int(document["nan"]),
             int(document["infinities"]),
+            counts_unique=bool(document["counts_unique"]),
             **{name: read(document[name]) for name, read in parts.items() if name in document},
         )
 
@@ -164,17 +178,17 @@ class Numeric(Kind):
         repeated, distinct = (name in self.metrics for name in _SORTED)
         ordered = None
         if quantiles or repeated or distinct:
-            ordered = values = np.sort(values.astype(np.float64, copy=False))
+            ordered = values = _sorted(values, owned=values is not column.values)
+        sketch = None if ordered is None else Quantiles.of_sorted(ordered, self.buckets)
         state = NumericState(
             Moments.of(values),
-            float(values.min()) + 0.0 if len(values) else np.inf,
-            float(values.max()) + 0.0 if len(values) else -np.inf,
-            len(values) - int(np.count_nonzero(values)),
+            *_range(values, ordered is not None),
             nan,
             infinities,
-            None if ordered is None else Quantiles.of_sorted(ordered, self.buckets),
+            sketch,
             _repeated(ordered) if repeated else None,
-            Distinct.of(number_hashes(ordered)) if distinct else None,
+            distinct,
+            None if sketch is None or sketch.exact or not distinct else _distinct(ordered),
             _histogram(values, self.edges) if self.edges else None,
         )
         return len(column) - len(values) - infinities, state
@@ -249,6 +263,27 @@ def _finite(values: Array) -> tuple[Array, int, int]:
     return kept, nan, len(values) - len(kept) - nan
 
 
+def _range(values: Array, ordered: bool) -> tuple[float, float, int]:
+    """Smallest, largest, and how many are zero."""
+    if not len(values):
+        return np.inf, -np.inf, 0
+    if not ordered:
+        zeros = len(values) - int(np.count_nonzero(values))
+        return float(values.min()) + 0.0, float(values.max()) + 0.0, zeros
+    first, end = np.searchsorted(values, 0.0, "left"), np.searchsorted(values, 0.0, "right")
+    return float(values[0]) + 0.0, float(values[-1]) + 0.0, int(end - first)
+
+
+def _sorted(values: Array, owned: bool) -> Array:
+    """As float64, ascending; what is a copy already is sorted where it is."""
+    if values.dtype != np.float64:
+        values, owned = values.astype(np.float64), True
+    if not owned:
+        return np.sort(values)
+    values.sort()
+    return values
+
+
 def _repeated(ordered: Array) -> Frequent:
     """Count the numbers that are there often: each that has more than one row in 256."""
     stride = -(-len(ordered) // REPEATED) or 1
@@ -286,6 +321,10 @@ def _buckets(buckets: int) -> int:
     if isinstance(buckets, bool) or not isinstance(buckets, int) or buckets < LEAST_BUCKETS:
         raise StatisticsError(f"buckets is at least {LEAST_BUCKETS}, not {buckets!r}")
     return buckets
+
+
+def _distinct(numbers: Array) -> Distinct:
+    return Distinct.of(number_hashes(numbers))
 
 
 def _both(one: Optional[Part], other: Optional[Part]) -> Optional[Part]:

@@ -65,7 +65,8 @@ class Quantiles:
         if not len(values):
             none = np.empty(0, np.int64)
             return cls(none, none, 0, float("nan"), float("nan"), buckets)
-        shift = _shift(_levels(values), buckets)
+        # So few numbers have no more keys than that.
+        shift = 0 if len(values) <= buckets else _shift(_levels(values), buckets)
         ends = np.append(_ends(values, shift), len(values) - 1)
         return cls(
             _keys(values[ends]) >> np.int64(shift),
@@ -190,8 +191,15 @@ class Quantiles:
             int(document["buckets"]),
         )
 
+    def numbers(self) -> Array:
+        """Give the different numbers, ascending; where not ``exact``, each bucket's smallest."""
+        return _numbers(self.keys << np.int64(self.shift))
+
     def edges(self) -> tuple[Array, Array]:
         """Smallest and largest number that each bucket can hold, shape (m,)."""
+        if self.exact:
+            numbers = self.numbers()
+            return numbers, numbers
         first = self.keys << np.int64(self.shift)
         last = first | np.int64((1 << self.shift) - 1)
         lows, highs = _numbers(first), _numbers(last)
@@ -235,7 +243,8 @@ def _bit_length(differences: Array) -> Array:
     unsigned = differences.view(np.uint64)
     # Without the second highest bit no rounding to float64 can reach the next power of two.
     cleared = unsigned & ~(unsigned >> np.uint64(1))
-    return np.frexp(cleared.astype(np.float64))[1]
+    exponents = cleared.astype(np.float64).view(np.int64) >> np.int64(52)
+    return np.maximum(exponents - 1022, 0)
 
 
 def _levels(values: Array) -> Array:

@@ -1,0 +1,7 @@
+from typing import Any
+
+import pandera.pandas as pa
+
+
+def work(frame: Any) -> Any:
+    pa.infer_schema(frame).validate(frame)
