@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from storage.errors import InvalidError
 
@@ -87,7 +87,7 @@ class SeriesKey:
     @classmethod
     def of(cls, source: str, metric: str, labels: Mapping[str, str] | None = None) -> "SeriesKey":
         """Check and normalise what a person wrote."""
-        return cls(check_source(source), check_metric(metric), canonical_labels(labels or {}))
+        return _checked(source, metric, tuple((labels or {}).items()))
 
     @classmethod
     def stored(cls, source: str, metric: str, labels: Mapping[str, str]) -> "SeriesKey":
@@ -97,7 +97,7 @@ class SeriesKey:
     @cached_property
     def id(self) -> str:
         """32 hex digits, the same on every machine."""
-        return canonical_id(self.source, self.metric, dict(self.labels))
+        return _series_id(self.source, self.metric, self.labels)
 
     def __str__(self) -> str:
         if not self.labels:
@@ -113,6 +113,17 @@ class SeriesKey:
             return cls.of(source, text)
         labels = {name: _unescape(value) for name, value in _PAIR.findall(match["labels"])}
         return cls.of(source, match["metric"], labels)
+
+
+# An ingest meets a series several times, and the next ingest the same series again.
+@lru_cache(maxsize=16_384)
+def _checked(source: str, metric: str, labels: tuple[tuple[str, str], ...]) -> SeriesKey:
+    return SeriesKey(check_source(source), check_metric(metric), canonical_labels(dict(labels)))
+
+
+@lru_cache(maxsize=16_384)
+def _series_id(source: str, metric: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return canonical_id(source, metric, dict(labels))
 
 
 def _unescape(value: str) -> str:

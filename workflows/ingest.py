@@ -1,6 +1,6 @@
 """ingest: staged payloads into the archive, then into the index; each wholly or not at all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ from workflows.ingest_rejection import RowErrors
 from workflows.points_payload import payload, read_payload
 from workflows.points_rows import ValidPoints, newest, validate
 from workflows.request import IngestRequest
+from workflows.uncollected import uncollected
+
+# As columns of an archive points take ten times the memory that they take as numbers.
+ROWS_PER_WRITE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,13 @@ def ingest_together(
     index. Ingests of one source must not run at the same time: the one that reads the archive's
     days first could write its documents last. The service's queue has one lane for a source.
     """
+    with uncollected():
+        return _ingest_together(context, requests, on_stored)
+
+
+def _ingest_together(
+    context: StepContext, requests: Sequence[IngestRequest], on_stored: Stored
+) -> list[Ingested | IngestRejectedError]:
     read = [_read(context, request) for request in requests]
     sound = [
         (request, points)
@@ -68,11 +79,12 @@ def ingest_together(
     ]
     filled = [(request, points) for request, points in sound if len(points)]
     if filled:
-        context.check()
         # Who is killed now comes again, one by one: this file is then written again without the
         # others, whose own hold the same rows once more, of the same sequence.
         first = filled[0][0]
-        context.archive.write_points(first.source, first.job, _table(filled))
+        for table in _tables(filled):
+            context.check()
+            context.archive.write_points(first.source, first.job, table)
     if sound:
         on_stored([request.job for request, _ in sound])
     days = _project(context, filled)
@@ -90,9 +102,21 @@ def _read(context: StepContext, request: IngestRequest) -> ValidPoints | IngestR
         return error
 
 
-def _table(filled: Sequence[tuple[IngestRequest, ValidPoints]]) -> pa.Table:
-    tables = [points.table(request.sequence) for request, points in filled]
-    return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+def _tables(filled: Sequence[tuple[IngestRequest, ValidPoints]]) -> Iterator[pa.Table]:
+    """The points in the archive's columns; many of them in parts, each of days of its own."""
+    if sum(len(points) for _, points in filled) <= ROWS_PER_WRITE:
+        yield pa.concat_tables(points.table(request.sequence) for request, points in filled)
+        return
+    every = np.concatenate([points.rows.day for _, points in filled])
+    days, counts = np.unique(every, return_counts=True)
+    part = np.cumsum(counts) // ROWS_PER_WRITE
+    cuts = np.flatnonzero(np.diff(part)) + 1
+    for some in np.split(days, cuts):
+        parts = [
+            points.between(int(some[0]), int(some[-1])).table(request.sequence)
+            for request, points in filled
+        ]
+        yield pa.concat_tables(parts)
 
 
 def _project(context: StepContext, filled: Sequence[tuple[IngestRequest, ValidPoints]]) -> int:

@@ -3,13 +3,14 @@ line (NDJSON). ``labels`` may be left out; ``"value": null`` removes a point."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic_core import from_json
 
 from storage.batches import batches
 from workflows.ingest_rejection import RowErrors, rejected
@@ -30,7 +31,8 @@ Doubles = npt.NDArray[np.float64]
 
 def read_json(path: Path, timezone: str, errors: RowErrors) -> RawPoints:
     """All points of one JSON document."""
-    content = _loaded(path.read_bytes(), "the body")
+    data = path.read_bytes()
+    content = _fast(data, _is_plain_body) or _loaded(data, "the body")
     points = content.get("points") if isinstance(content, dict) else None
     if not isinstance(points, list) or len(content) != 1:
         raise rejected("points", 'the body must be {"points": [...]}')
@@ -53,7 +55,7 @@ def _lines(batch: Sequence[bytes], errors: RowErrors) -> list[Any]:
     points: list[Any] = []
     for place, line in enumerate(batch):
         try:
-            points.append(_parse(line))
+            points.append(_fast(line, _is_plain_point) or _parse(line))
         except ValueError as error:
             points.append(UNREADABLE)
             errors.add([place], "line", f"is not JSON: {error}")
@@ -65,6 +67,47 @@ def _loaded(data: bytes, what: str) -> Any:
         return _parse(data)
     except ValueError as error:
         raise rejected("", f"{what} is not JSON: {error}") from None
+
+
+def _fast(data: bytes, is_plain: Callable[[Any, int], bool]) -> Any:
+    """The same in a fifth of the time, where that says the same; else None.
+
+    This reader takes the last of two equal keys. But each key and each text has two quotes, so a
+    key too many, like an escaped quote, shows in their number: then the other reader decides.
+    """
+    try:
+        content = from_json(data)
+    except ValueError:
+        return None
+    return content if is_plain(content, data.count(b'"')) else None
+
+
+def _is_plain_body(content: Any, quotes: int) -> bool:
+    if type(content) is not dict or type(content.get("points")) is not list or len(content) != 1:
+        return False
+    return all(type(p) is dict for p in content["points"]) and quotes == 2 + sum(
+        map(_quotes, content["points"])
+    )
+
+
+def _is_plain_point(content: Any, quotes: int) -> bool:
+    return type(content) is dict and quotes == _quotes(content)
+
+
+def _quotes(point: dict[str, Any]) -> int:
+    """Of all keys and texts of a point; -1 where something is nested that is no labels."""
+    found = len(point)
+    for name, value in point.items():
+        kind = type(value)
+        if kind is str:
+            found += 1
+        elif kind is dict and name == "labels":
+            found += len(value) + sum(type(text) is str for text in value.values())
+            if any(type(text) in (dict, list) for text in value.values()):
+                return -1
+        elif kind is dict or kind is list:
+            return -1
+    return 2 * found
 
 
 def _parse(data: bytes) -> Any:

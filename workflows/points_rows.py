@@ -50,6 +50,11 @@ class ValidPoints:
     def __len__(self) -> int:
         return len(self.rows.ts)
 
+    def between(self, first_day: int, last_day: int) -> "ValidPoints":
+        """Those of some UTC days, both included."""
+        day = self.rows.day
+        return ValidPoints(self.keys, self.rows.where((day >= first_day) & (day <= last_day)))
+
     def table(self, sequence: int) -> pa.Table:
         """The rows in the archive's columns (POINT_SCHEMA)."""
         number, value = pa.array(self.rows.number), self.rows.value

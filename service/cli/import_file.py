@@ -3,14 +3,14 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.accept_ingest import accept_ingest, new_payload
+from service.accept_ingest import accept_ingest, new_payload, text_bytes
 from service.api.payload import FORMATS
 from service.api.resources import Resources
 from service.app import open_resources
@@ -95,7 +95,8 @@ def into_stores(wanted: Import) -> dict[str, Any]:
     with _prepared(wanted) as ready, open_resources(load_settings()) as resources:
         now_ms = resources.clock.now_ms()
         _source_here(resources, wanted, now_ms)
-        staged = new_payload(now_ms, ready.format, ready.gzip)
+        text = text_bytes(ready.format, ready.path.stat().st_size, packed=ready.gzip)
+        staged = replace(new_payload(now_ms, ready.format, ready.gzip), text_bytes=text)
         resources.stores.objects.put_file(staged.name, ready.path)
         accepted = accept_ingest(resources.database, wanted.source, staged, person(), now_ms)
         ended = _stored(resources, accepted.ingest)

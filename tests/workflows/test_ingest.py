@@ -1,5 +1,6 @@
 """An ingest over real stores: archive, documents of days, catalog; again, late and out of order."""
 
+import gc
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from storage.series_key import SeriesKey
 from storage.source import SourceSpec
 from storage.stores import Stores
 from tests.workflows.world import World
+from workflows import ingest as ingest_module
 from workflows import ingest_index
 from workflows.context import StepContext
 from workflows.errors import IngestRejectedError
@@ -285,3 +287,30 @@ def test_conditions_that_find_a_few_series_find_all_of_them(house: House) -> Non
     assert common_labels(keys) == {"a": ("1", "2"), "b": ("", "x")}
     assert common_labels([SeriesKey.of(SOURCE, "m", {"a": "!1"})]) == {}
     assert common_labels([]) == {}
+
+
+def test_many_points_are_written_in_parts_of_whole_days(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "ROWS_PER_WRITE", 10)
+    values = {(region, h * HOUR): float(h) for region in ("jp", "tw") for h in range(100)}
+    written = []
+    write = house.stores.archive.write_points
+
+    def noted(source: str, job: str, points: Any) -> int:
+        written.append(len(points))
+        return write(source, job, points)
+
+    monkeypatch.setattr(house.stores.archive, "write_points", noted)
+    house.put(values)
+    assert written == [48, 48, 48, 48, 8]
+    assert house.stored() == house.shown() == values
+
+
+def test_the_collector_runs_again_after_an_ingest(house: House) -> None:
+    house.put(daily("jp", 1))
+    assert gc.isenabled()
+    request = house.request({("jp", 0): float("inf")})
+    with pytest.raises(IngestRejectedError):
+        ingest(house.context, request)
+    assert gc.isenabled()
