@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from detectors import Result, Series, detector_from_dict
+from detectors import Result, Series
+from detectors.catalog import detector_from_stored
 from detectors.detector import Detector
 from detectors.series import Floats, Millis
 from detectors.wall_clock import DAY_MS, HOUR_MS, to_utc
