@@ -231,3 +231,16 @@ def test_exponential_gain_is_that_of_gdeval() -> None:
     theirs = ir_measures.gdeval.calc_aggregate([measure], qrels, run)[measure]
     task = Ranking("user", "item", "score", "clicks", k=[10], gain="exponential")
     assert evaluate(rows, task).metrics()["ndcg_exp@10"] == pytest.approx(theirs, abs=1e-5)
+
+
+def test_rows_without_query_or_item_are_counted_and_left_out() -> None:
+    frame = {
+        "user": ["a", "a", None, "a"],
+        "item": ["x", None, "z", "y"],
+        "score": [0.1, 0.9, 0.8, 0.2],
+        "clicks": [1, 1, 1, 0],
+    }
+    metrics = evaluate(frame, Ranking("user", "item", "score", "clicks", k=[2])).metrics()
+    assert metrics["rows.skipped"] == 2
+    assert metrics["queries"] == metrics["recall@2"] == 1
+    assert metrics["mrr@2"] == metrics["coverage@2"] / 2 == 0.5  # type: ignore[operator]

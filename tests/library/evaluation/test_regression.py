@@ -74,3 +74,8 @@ def test_rows_that_are_no_numbers_are_left_out() -> None:
 def test_a_quantile_is_between_0_and_1() -> None:
     with pytest.raises(EvaluationError, match="'p' must be between 0 and 1: 90"):
         Regression("y", "guess", {"p": 90})
+
+
+def test_a_quantile_covers_what_is_at_or_below_it() -> None:
+    frame = {"y": [1.0, 2.0, 3.0, 4.0], "guess": [1.0] * 4, "p90": [3.0] * 4}
+    assert evaluate(frame, TASK).metrics()["quantile_coverage"] == 0.75
