@@ -1,6 +1,6 @@
 """Detection quality: NAB's files and planted anomalies, docs/quality.md from what was measured.
 
-    python -m benchmarks.quality              measures all of it, about 10 minutes on two cores
+    python -m benchmarks.quality              measures all of it, about 15 minutes on two cores
     python -m benchmarks.quality --quick      a look in a minute; writes nothing
     python -m benchmarks.quality --page       writes the page again from results.json
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality.configurations import DEFAULTS, WEIGHED
+from benchmarks.quality.configurations import DEFAULTS, RANGE, WEIGHED
 from benchmarks.quality.events import KINDS, WORDS
 from benchmarks.quality.metrics import METRICS, STEPS_PER_DAY, Step
 from benchmarks.quality.picture import picture
@@ -144,6 +144,9 @@ def _figures(rows: Sequence[Row]) -> dict[str, str]:
         "latency_own": of("latency", "window, hour_of_week, per_hour"),
         "hour_own": both("window, hour_of_week, per_hour", "hourly", 672),
         "auto_hourly": both("auto", "hourly", 672),
+        "range_28": both(RANGE, "daily", 28),
+        "change_daily": both("trend_change", "daily", 90),
+        "change_hourly": both("trend_change", "hourly", 672),
         "prophet_60": both("prophet", "daily", 60),
         "prophet_30": both("prophet, from 30 points", "daily", 28),
         "window_daily": both("window", "daily", 90),
