@@ -199,7 +199,9 @@ def _bounds(rules: OutputRules, values: Floats, bands: Bands) -> tuple[Bounds, C
 def _stays_even(rules: OutputRules, bands: Bands) -> bool:
     """Whether both bounds stay as far from the centre, whatever the rules do to them."""
     own_rule = bands.member is not None and rules.has_min_change
-    return not rules.clips and not own_rule and bands.centre is None and bands.baseline_size is None
+    # The centre of those that decide membership themselves only tells the sides.
+    is_centred = bands.centre is None or bands.member is not None
+    return not rules.clips and not own_rule and is_centred and bands.baseline_size is None
 
 
 def _clipped(rules: OutputRules, band: Floats) -> Floats:

@@ -26,11 +26,9 @@ def bands_of(detector: "SeasonalESD", frame: Frame) -> Bands:
     side_by_side.fill(detector, frame, np.flatnonzero(whole), columns)
     for row in np.flatnonzero(~whole).tolist():
         columns.put(row, outcome_of(detector, frame, row), frame.judged)
-    size = np.max(np.abs(values), axis=1, keepdims=True, initial=0.0, where=~np.isnan(values))
     beyond = ~np.isfinite(columns.expected)  # untested, or larger than any number
     columns.expected[beyond] = np.nan
     return Bands(
-        baseline_size=size,
         insufficient=beyond,
         **{item.name: getattr(columns, item.name) for item in fields(columns)},
     )

@@ -59,7 +59,8 @@ class Outcome:
         The centre of the test, where the score is 0: season plus median plus the median residual
         of all but the members, which a skewed season moves away from 0; season plus trend.
     half : ndarray of float64
-        Half-width of the last accepted step, the distance of both bounds from `expected`.
+        Half-width of the last accepted step, the distance of both bounds from `expected`; at least
+        what rounding can make of the values.
     spreadless : ndarray of bool
         Whether all but the members have no spread.
     """
@@ -135,7 +136,7 @@ def run_test(
         score=score,
         expected=seasonal + (level + found.centre),
         expected_trend=seasonal + (trend + level),
-        half=np.full(len(values), found.half_width),
+        half=np.full(len(values), max(found.half_width, nothing)),
         spreadless=np.full(len(values), found.reach == 0),
     )
     return Tested(outcome, found, level, seasonal, trend, residuals)

@@ -74,7 +74,7 @@ def _fill(
     trend += level
     trend += seasonal
     columns.expected_trend[rows] = trend
-    columns.half[rows] = half[:, np.newaxis]
+    columns.half[rows] = np.maximum(half, nothing)[:, np.newaxis]
     columns.spreadless[rows] = (reach == 0)[:, np.newaxis]
 
 

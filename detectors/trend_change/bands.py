@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detectors import memory
 from detectors.bands import Bands
 from detectors.frame import Frame
 from detectors.result import Change, Flags
@@ -28,6 +29,9 @@ from detectors.wall_clock import DAY_MS
 
 if TYPE_CHECKING:
     from detectors.trend_change.detector import TrendChange
+
+
+_LEAST_WIDTH = 1e-12  # of about the largest value; less is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,18 @@ def bands_of(detector: "TrendChange", frame: Frame) -> Bands:
     untested = np.full(stop - frame.judged.start, np.nan)
 
     def stacked(name: str) -> Floats:
-        return np.stack([untested if one is None else getattr(one, name)[judged] for one in tests])
+        column = memory.empty((len(tests), len(untested)))
+        for row, one in enumerate(tests):
+            column[row] = untested if one is None else getattr(one, name)[judged]
+        return column
 
-    expected, half, effect = stacked("expected"), stacked("half"), stacked("effect")
-    size = np.max(np.abs(values), axis=1, keepdims=True, initial=0.0, where=~np.isnan(values))
+    expected, effect = stacked("expected"), stacked("effect")
+    beyond = ~np.isfinite(expected)  # untested, or larger than any number
+    expected[beyond] = np.nan
     return Bands(
         expected=expected,
-        lower=expected - half,
-        upper=expected + half,
-        baseline_size=size,
-        insufficient=np.array([[one is None] for one in tests]),
+        half=stacked("half"),
+        insufficient=beyond,
         spreadless=np.array([[one is not None and one.spreadless] for one in tests]),
         # The side of a change is its own, wherever the point stands.
         centre=np.where(effect > 0, -np.inf, np.inf),
@@ -75,6 +81,7 @@ def bands_of(detector: "TrendChange", frame: Frame) -> Bands:
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # beside the largest numbers paths are infinite
 def _test(
     detector: "TrendChange", frame: Frame, row: int, begin: int, values: Floats
 ) -> _Test | None:
@@ -93,18 +100,22 @@ def _test(
     firsts, earliest, latest = (np.zeros(room, np.int64) for _ in range(3))
     kinds, numbers = np.zeros(room, np.int8), np.zeros((room, 2))
     paths, facts = np.zeros((4, n)), np.zeros(4)
-    middle = float(np.median(values[known]))
-    count = find(np.ascontiguousarray(values - middle), period, detector.min_segment, raw_phis,
-                 critical.PHIS, bounds, firsts, earliest, latest, kinds, numbers, paths,
-                 facts)  # fmt: skip
-    half = _filled(paths[REACH], allowed)
+    # Squares of large and of small values are no numbers; powers of two round nothing.
+    unit = _power_of_two(float(np.abs(values[known]).max()))
+    middle = float(np.median(values[known] / unit))
+    about = np.ascontiguousarray(values / unit - middle)
+    count = find(about, period, detector.min_segment, raw_phis, critical.PHIS, bounds, firsts,
+                 earliest, latest, kinds, numbers, paths, facts)  # fmt: skip
+    paths[[WITHOUT, FITTED]] += middle
+    paths[[WITHOUT, FITTED, REACH]] *= unit
+    half = np.maximum(_filled(paths[REACH], allowed), _LEAST_WIDTH * unit)
     score, effect = np.abs(paths[SCORE]), paths[SCORE] * half
     member = np.zeros(n, bool)
     times = frame.times[min(row, len(frame.times) - 1), begin:].view("datetime64[ms]")
     step_days = frame.grid.step_ms / DAY_MS
     changes = []
     for k in range(count):
-        at, size, is_slope = firsts[k], float(numbers[k, SIZE]), kinds[k] == SLOPE
+        at, size, is_slope = firsts[k], float(numbers[k, SIZE]) * unit, kinds[k] == SLOPE
         ends = firsts[k + 1] if k + 1 < count else n
         member[at] = True
         score[at] = numbers[k, STATISTIC] / facts[BOUND]
@@ -121,8 +132,8 @@ def _test(
             )
         )
     return _Test(
-        expected=paths[WITHOUT] + middle,
-        fitted=paths[FITTED] + middle,
+        expected=paths[WITHOUT],
+        fitted=paths[FITTED],
         half=half,
         score=score,
         effect=effect,
@@ -138,3 +149,8 @@ def _filled(widths: Floats, allowed: Flags) -> Floats:
     if not len(there):
         return np.full(len(widths), np.inf)
     return np.interp(np.arange(len(widths)), there, widths[there])
+
+
+def _power_of_two(largest: float) -> float:
+    """Give one between a number and twice of it, as far as it and its inverse are numbers."""
+    return float(np.ldexp(1.0, min(max(int(np.frexp(largest)[1]), -1000), 1000)))

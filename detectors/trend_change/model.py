@@ -22,19 +22,30 @@ _INTS = types.int64[::1]
 _CODES = types.int8[::1]
 
 
+@kernel(_FLOATS(_FLOATS, _FLAGS, types.int64))
+def phase_means(column: Floats, rows: Flags, period: int) -> Floats:
+    """Mean of each phase's rows, shape (period,); NaN where it has none.
+
+    One pass over all points: one for each phase would read all of the memory each time.
+    """
+    totals, counts = np.zeros(period), np.zeros(period)
+    phase = 0
+    for t in range(len(column)):
+        if rows[t]:
+            totals[phase] += column[t]
+            counts[phase] += 1.0
+        phase = phase + 1 if phase + 1 < period else 0
+    return totals / counts
+
+
 @kernel(types.void(_FLOATS, _FLAGS, types.int64))
 def remove_season(column: Floats, rows: Flags, period: int) -> None:
     """Take the mean of each phase's rows off a column, in place; other cells become 0."""
-    n = len(column)
-    for phase in range(period):
-        total, count = 0.0, 0
-        for t in range(phase, n, period):
-            if rows[t]:
-                total += column[t]
-                count += 1
-        mean = total / count if count else 0.0
-        for t in range(phase, n, period):
-            column[t] = column[t] - mean if rows[t] else 0.0
+    means = phase_means(column, rows, period)
+    phase = 0
+    for t in range(len(column)):
+        column[t] = column[t] - means[phase] if rows[t] else 0.0
+        phase = phase + 1 if phase + 1 < period else 0
 
 
 @kernel(types.float64(types.int64, types.int64, types.int64))

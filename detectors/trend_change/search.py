@@ -6,7 +6,7 @@ from numba import types
 from detectors.compiled import kernel
 from detectors.result import Codes, Flags
 from detectors.series import Floats, Millis
-from detectors.trend_change.model import basis, change_at, coefficients, residuals
+from detectors.trend_change.model import basis, change_at, coefficients, phase_means, residuals
 from detectors.trend_change.scan import scan
 
 LARGEST_PHI = 0.97
@@ -39,13 +39,7 @@ def season_left(
         left[t] = values[t] - found[0] * (t - n // 2)
         for k in range(count):
             left[t] -= found[k + 1] * change_at(t, firsts[k], kinds[k])
-    for p in range(period):
-        total, points = 0.0, 0
-        for t in range(p, n, period):
-            if known[t]:
-                total += left[t]
-                points += 1
-        season[p] = total / points if points else np.nan
+    season[:] = phase_means(left, known, period)
     product, square = 0.0, 0.0
     for t in range(1, n):
         if known[t] and known[t - 1]:

@@ -12,6 +12,7 @@ from detectors.trend_change.find import places
 from detectors.trend_change.model import LEVEL, SLOPE, basis, change_at, residuals
 from detectors.trend_change.outliers import pull_in
 from detectors.trend_change.scan import scan
+from detectors.trend_change.search import scan_beside
 from tests.detectors.cases import daily, hourly, same
 
 DAY_NS = np.timedelta64(1, "D")
@@ -287,3 +288,19 @@ def test_outliers_are_pulled_in_and_steps_stay() -> None:
     kept = bent.copy()
     pull_in(kept, 7, 6)
     np.testing.assert_allclose(kept, bent, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1_000, 1_000_000])
+def test_what_is_only_rounding_of_a_kink_is_none(n: int) -> None:
+    """Near the start of a million points a ramp is nearly the trend, and the rest is rounding."""
+    rows = np.arange(n) > 0
+    along, weight = np.empty((2, n)), np.empty((2, n))
+    none = np.zeros(0, np.int64), np.zeros(0, np.int8)
+    scan_beside(np.zeros(n), rows, 24, 0.0, *none, 0, along, weight)
+    first = np.arange(100, n // 3)
+    cubes = ((first + 1.0) * (n - first - 1.0) / n) ** 3 / 3.0
+    there = weight[1, first] > 0.0
+    assert there[200:].all()
+    assert there.all() == (n < 1_000_000)
+    np.testing.assert_allclose(weight[1, first][there], cubes[there], rtol=0.2)
+    assert (weight >= 0.0).all()
