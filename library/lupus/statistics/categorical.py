@@ -8,6 +8,7 @@ from lupus.errors import StatisticsError
 from lupus.statistics.column import Codes, Column
 from lupus.statistics.frequent import CAPACITY, Frequent
 from lupus.statistics.kind import COUNTS, Context, Kind, Number, counted, top
+from lupus.statistics.labels import label_value
 
 SHARES = 10
 
@@ -121,13 +122,10 @@ def frequencies(name: str, counts: Frequent, values: tuple[str, ...]) -> Iterato
     """Give the metrics that categories and elements of arrays share."""
     if name == "shares":
         for value in values or [value for value, _ in counts.top(SHARES)]:
-            yield Number("share", counts.share(value), {"value": value or EMPTY})
+            yield Number("share", counts.share(value), {"value": label_value(value)})
     elif name == "unique":
         yield Number(name, counts.unique)
     elif name == "entropy":
         yield Number(name, counts.entropy())
     else:
         yield Number(name, counts.top_share(top(name) or 1))
-
-
-EMPTY = "(empty)"

@@ -42,6 +42,7 @@ class Statistics:
     Examples
     --------
     >>> import pandas as pd
+    >>> from lupus import Categorical, Statistics
     >>> people = pd.DataFrame({"age": [31, 45, 28], "country": ["jp", "jp", "us"]})
     >>> wanted = Statistics({"age": ["mean", "max"], "country": Categorical("unique")})
     >>> print(wanted.compute(people).metrics())

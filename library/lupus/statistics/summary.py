@@ -52,6 +52,7 @@ class Summary:
     Examples
     --------
     >>> import pandas as pd
+    >>> from lupus import Numeric, Statistics
     >>> wanted = Statistics({"age": Numeric("mean")})
     >>> monday = wanted.compute(pd.DataFrame({"age": [31, 45]}))
     >>> tuesday = wanted.compute(pd.DataFrame({"age": [28]}))
