@@ -40,7 +40,8 @@ class Progress:
         """Show words, and a bar when the share that is done is known."""
         if not self.shown or (share is not None and time.monotonic() < self._next):
             return
-        self._next = time.monotonic() + _LEAST_SECONDS
+        if share is not None:
+            self._next = time.monotonic() + _LEAST_SECONDS
         bar = "" if share is None else f"[{'#' * round(share * _WIDTH):<{_WIDTH}}] {share:4.0%} "
         line = bar + words
         sys.stderr.write("\r" + line.ljust(self._length))

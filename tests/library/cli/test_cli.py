@@ -124,6 +124,7 @@ def test_what_cannot_be_sent_is_told(say: Say, arguments: list[str], text: str, 
     assert why in said.err
 
 
+@pytest.mark.slow
 def test_exit_codes_tell_what_came_of_a_detection(say: Say, judged: str) -> None:
     ask = ["detect", "--source", judged, "--metric", "rows", "--detector", "window", "--wait"]
     wide = ["--start", "2026-10-10", "--end", "2026-10-31"]
@@ -170,6 +171,7 @@ def rules(tmp_path: Path) -> Callable[[str], str]:
     return write
 
 
+@pytest.mark.slow
 def test_rules_of_a_file_are_shown_and_run(
     say: Say, judged: str, rules: Callable[[str], str]
 ) -> None:
@@ -220,6 +222,7 @@ def test_a_service_that_is_not_there_is_told(say: Say) -> None:
     assert (said.code, "does not answer" in said.err) == (69, True)
 
 
+@pytest.mark.slow
 def test_the_command_is_there(url: str) -> None:
     environment = {**os.environ, "LUPUS_URL": url, "PYTHONPATH": str(ROOT / "library")}
     said = subprocess.run(

@@ -11,6 +11,8 @@ from lupus import Client, LupusError, Metric, Metrics, RefusedError
 from lupus.client.run import Run
 from tests.service.api.house import House
 
+pytestmark = pytest.mark.slow
+
 FIRST = dt.date(2026, 9, 1)
 RANGE = {"start": dt.date(2026, 10, 11), "end": "2026-10-31"}
 

@@ -24,13 +24,12 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "faults",
     [
-        [Fault(lost=True)],
         [Fault(lost=True), Fault(lost=True), Fault(cut=True)],
         [Fault(status=503, headers={"Retry-After": "0"})],
         [Fault(status=429, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})],
         [Fault(status=500), Fault(status=502), Fault(status=504)],
     ],
-    ids=["lost", "lost three times", "busy", "too many", "broken"],
+    ids=["lost", "busy", "too many", "broken"],
 )
 def test_faults_that_pass_cost_no_point_and_double_none(
     house: House, hostile: Hostile, faults: list[Fault]

@@ -64,6 +64,7 @@ def test_the_readme_s_ten_lines_monitor_a_job(house: House) -> None:
     exec(detect, names | {"lupus": names["lupus"]})
 
 
+@pytest.mark.slow
 def test_the_page_s_python_runs_and_says_what_it_says(house: House) -> None:
     names: dict[str, Any] = {}
     compared = 0
@@ -79,6 +80,7 @@ def test_the_page_s_python_runs_and_says_what_it_says(house: House) -> None:
     assert (len(names["table"]), len(names["found"].anomalies)) == (4, 2)
 
 
+@pytest.mark.slow
 def test_the_page_s_commands_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     points = [
         {"metric": "rows", "time": f"2026-10-{day:02}", "value": 100.0 + day}

@@ -11,8 +11,8 @@ from lupus.client.connection import pool_for
 from service.app import open_app
 from service.demo.process import free_port
 from storage.objects import UploadableObjects
-from tests.library.client.conftest import serving
 from tests.library.client.test_send import DAY, ingests
+from tests.library.conftest import serving
 from tests.service.api.conftest import _FAST
 from tests.service.api.house import House, settings_of
 from tests.service.api.test_uploads import on_s3

@@ -45,9 +45,13 @@ def facts(rows: Any) -> dict[tuple[str, str], list[Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "detector",
-    [{"type": "window"}, {"type": "threshold", "lower": 70.0, "upper": 120.0}],
+    [
+        {"type": "window"},
+        {"type": "threshold", "lower": 70.0, "upper": 120.0},
+    ],
     ids=["window", "threshold"],
 )
 def test_the_service_and_the_table_s_own_detection_say_the_same(
