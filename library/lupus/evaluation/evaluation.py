@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Union
+from math import isfinite
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Evaluation:
     def metrics(self) -> Metrics:
         """Give all metrics, each group's values as labels."""
         return Metrics(
-            Metric(one.name, one.value, {**dict(zip(self.by, group)), **one.labels})
+            Metric(one.name, _finite(one.value), {**dict(zip(self.by, group)), **one.labels})
             for group, state in sorted(self.groups.items())
             for one in self.task.measures(state)
         )
@@ -168,3 +169,7 @@ def evaluate(frame: Any, task: Task, by: By = (), most_groups: int = MOST_GROUPS
 def _nothing(task: Task, by: Sequence[str]) -> dict[Group, State]:
     """Give the state of no rows, where there are no groups that could be missing."""
     return {} if by else {(): task.tally({name: np.empty(0) for name in task.columns()})}
+
+
+def _finite(value: Optional[float]) -> Optional[float]:
+    return value if value is not None and isfinite(value) else None

@@ -87,7 +87,8 @@ class Regression(Task):
         rows = sums["rows"] - sums["skipped"]
         mse = share(sums["squared"], rows)
         label = state.moments["label"]
-        constant = label.squares <= rows * (CONSTANT * label.mean) ** 2
+        least = CONSTANT * label.mean
+        constant = label.squares <= rows * least * least
         yield Metric("rows", sums["rows"])
         yield Metric("rows.skipped", sums["skipped"])
         yield Metric("mae", share(sums["absolute"], rows))

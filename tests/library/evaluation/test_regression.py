@@ -79,3 +79,10 @@ def test_a_quantile_is_between_0_and_1() -> None:
 def test_a_quantile_covers_what_is_at_or_below_it() -> None:
     frame = {"y": [1.0, 2.0, 3.0, 4.0], "guess": [1.0] * 4, "p90": [3.0] * 4}
     assert evaluate(frame, TASK).metrics()["quantile_coverage"] == 0.75
+
+
+def test_what_is_too_large_for_a_float_is_none() -> None:
+    with np.errstate(over="ignore"):
+        metrics = evaluate({"y": [1e200], "guess": [-1e200]}, Regression("y", "guess")).metrics()
+    assert metrics["mse"] is metrics["rmse"] is None
+    assert metrics["mae"] == 2e200
