@@ -91,6 +91,7 @@ def test_every_planted_fault_is_found_and_nothing_else() -> None:
         "columns.missing": good.drop(columns="user"),
         "columns.unexpected": good.assign(more=1),
         "age.type": good.assign(age="old"),
+        "at.type": good.assign(at="today"),  # and nothing of its freshness
         "user.present": good.assign(user=good["user"].where(good.index % 20 > 0)),
         "age.range": good.assign(age=good["age"].where(good.index % 200 > 0, 999)),
         "country.categories": good.assign(country=good["country"].where(good.index % 50 > 0, "kr")),
@@ -164,7 +165,8 @@ def test_not_null_and_categories_of_numbers() -> None:
 
 def test_a_distribution_has_a_probability() -> None:
     shares = {"jp": 0.9, "tw": 0.1}
-    rules = {"type": "text", "distribution": {"rows": 999, "shares": shares, "log_probability": -1}}
+    rules: dict[str, Any] = {"type": "text"}
+    rules["distribution"] = {"rows": 999, "shares": shares, "log_probability": -1}
     values = ["jp"] * 9 + ["tw"]
     likely = _one(rules, values)
     assert likely.metrics()["x.js"] == pytest.approx(0, abs=1e-12)
@@ -172,6 +174,10 @@ def test_a_distribution_has_a_probability() -> None:
     assert likely.metrics()["x.log_probability"] == pytest.approx(entropy, abs=0.01)
     assert not likely.warnings
     assert _said(_one(rules, ["kr"] * 10)) == ["x.distribution"]
+    rules["distribution"] = {**rules["distribution"], "js": 1}  # only the probability is left
+    assert not _one(rules, values).warnings
+    rare = _one(rules, ["tw"] * 10).warnings[0]
+    assert rare.said.endswith("the mean log probability is -2.3")
 
 
 def test_nothing_to_check_is_not_a_failure_of_that_check() -> None:
