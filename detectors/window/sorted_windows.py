@@ -1,8 +1,8 @@
 """Median and spread by ranks of windows without a season, compiled.
 
 From one window to the next few points leave and few enter, so the sorted values are kept, and
-distances from the median, which are sorted to both sides of it, are merged up to the rank asked
-for. What is found is what sorting each window anew would find, to the last bit.
+the distance of a rank is searched in the distances from the median, which are sorted to both sides
+of it. What is found is what sorting each window anew would find, to the last bit.
 """
 
 import math
@@ -101,7 +101,7 @@ def _residual_quantile(ordered: Floats, median: float, q: float) -> float:
 
 @kernel()
 def _distances(ordered: Floats, median: float, out: Floats) -> None:
-    """Fill the least distances from the median, ascending."""
+    """Fill the distances from the median, ascending."""
     right = _place(ordered, len(ordered), median)
     left = right - 1
     for r in range(len(out)):
@@ -116,6 +116,26 @@ def _distances(ordered: Floats, median: float, out: Floats) -> None:
 
 
 @kernel()
+def _distance(ordered: Floats, median: float, rank: int) -> float:
+    """Find the distance from the median that has a rank, of two sorted sides by halving."""
+    right = _place(ordered, len(ordered), median)
+    # How many of the rank + 1 least lie below the median.
+    least, most = max(0, rank + 1 - (len(ordered) - right)), min(rank + 1, right)
+    while least < most:
+        below = (least + most) // 2
+        if median - ordered[right - 1 - below] < ordered[right + rank - below] - median:
+            least = below + 1
+        else:
+            most = below
+    distance = 0.0
+    if least > 0:
+        distance = median - ordered[right - least]
+    if least <= rank:
+        distance = max(distance, ordered[right + rank - least] - median)
+    return float(distance)
+
+
+@kernel()
 def _spread(
     ordered: Floats, median: float, mode: int, size: float, distances: Floats
 ) -> tuple[float, float]:
@@ -127,8 +147,8 @@ def _spread(
         low = _residual_quantile(ordered, median, LOW_QUANTILE)
         return -low, _residual_quantile(ordered, median, HIGH_QUANTILE)
     if mode == MAD:
-        _distances(ordered, median, distances[: n // 2 + 1])
-        mad = distances[(n - 1) // 2] / 2 + distances[n // 2] / 2
+        low = _distance(ordered, median, (n - 1) // 2)
+        mad = low / 2 + (_distance(ordered, median, n // 2) if n % 2 == 0 else low) / 2
         if mad > FLOOR * size:
             return MAD_TO_SIGMA * mad, MAD_TO_SIGMA * mad
         _distances(ordered, median, distances[:n])
@@ -143,7 +163,7 @@ def sorted_windows(values: Floats, first: Millis, stop: Millis, mode: int, out: 
     longest = 0
     for j in range(len(first)):
         longest = max(longest, stop[j] - first[j])
-    ordered, measured, distances = np.empty(longest), np.empty(longest), np.empty(longest + 1)
+    ordered, measured, distances = np.empty(longest), np.empty(longest), np.empty(longest)
     for i in range(len(values)):
         row, n, begin, end = values[i], 0, 0, 0
         for j in range(len(first)):
