@@ -194,7 +194,7 @@ def main() -> None:
     print(f"series of {N} days without a change in which one is found, at the rate 1 %:")
     table(calm(10_000 // share), 200 // share, absent)
     print("planted changes: found within a week, days off, other changes a series:")
-    table(planted(1_000 // share), 100 // share, absent)
+    table(planted(1_000 // share), 200 // share, absent)
 
 
 if __name__ == "__main__":
