@@ -24,6 +24,7 @@ _REQUIRED = _FIELDS - {"labels"}
 _SHAPE = 'allowed is {"metric", "labels", "time", "value"}, labels may be left out'
 _LABELS = 'allowed is an object of strings, {"region": "jp"}'
 UNREADABLE: Any = object()  # a line that is no JSON, and is noted already
+_MOST_SHOWN = 60
 _NO_LABELS: dict[str, str] = {}
 
 Doubles = npt.NDArray[np.float64]
@@ -193,8 +194,15 @@ class _Reader:
             else:
                 code = codes.setdefault((metric, tuple(labels.items())), len(codes))
             found.append(code)
-        self._errors.add(bad_metric, "metric", "allowed is a string")
-        self._errors.add(bad_labels, "labels", _LABELS)
+        point_of = dict(zip(rows.tolist(), points, strict=True)) if bad_metric or bad_labels else {}
+        self._errors.add(
+            bad_metric,
+            "metric",
+            lambda row: f"is {_shown(point_of[row]['metric'])}; allowed is a string",
+        )
+        self._errors.add(
+            bad_labels, "labels", lambda row: f"is {_shown(point_of[row]['labels'])}; {_LABELS}"
+        )
         return found
 
     def _times(self, times: list[Any], rows: Longs) -> tuple[Longs, Flags]:
@@ -209,13 +217,26 @@ class _Reader:
     def _values(self, values: list[Any], rows: Longs) -> tuple[Doubles, Flags]:
         number_or_null = (float, int, type(None))
         refused = np.array([type(v) not in number_or_null for v in values], bool)
+        odd = {int(rows[place]): values[place] for place in np.flatnonzero(refused).tolist()}
         for place in np.flatnonzero(refused).tolist():
             values[place] = None
         absent = np.array([v is None for v in values], bool)
         numbers = _doubles(values)
         refused |= ~absent & ~np.isfinite(numbers)
-        self._errors.add(rows[refused], "value", VALUE_ALLOWED)
+        endless = rows[refused & ~np.isin(rows, list(odd))].tolist()
+        odd |= dict.fromkeys(endless, math.inf)
+        self._errors.add(
+            rows[refused], "value", lambda row: f"is {_shown(odd[row])}; {VALUE_ALLOWED}"
+        )
         return numbers, refused
+
+
+def _shown(value: Any) -> str:
+    """What was found, as JSON writes it, or the beginning of it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not finite"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _misshapen(point: Any) -> str:

@@ -166,4 +166,4 @@ def test_a_process_of_the_pool_does_it(tmp_path: Path) -> None:
         finally:
             launcher.close()
         assert (world.ingest(large).state, world.ingest(large).points) == ("succeeded", 1)
-        assert world.ingest(bad).errors[0]["message"] == "allowed are finite numbers and null"
+        assert world.ingest(bad).errors[0]["message"].startswith('is "high"; allowed')
