@@ -29,7 +29,7 @@ def _close(one: float | None, two: float) -> bool:
 
 
 @given(ROWS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_every_metric_is_scikit_learns(rows: list[tuple[int, float]]) -> None:
     values = _values(rows)
     label = np.array([row[0] for row in rows])

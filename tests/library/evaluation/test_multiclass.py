@@ -16,7 +16,7 @@ PAIRS = st.lists(
 
 
 @given(PAIRS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_rates_and_averages_are_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     label, guess = map(list, zip(*pairs, strict=True))
     evaluation = evaluate({"y": label, "guess": guess}, Multiclass("y", "guess", confusion=True))
