@@ -34,16 +34,21 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[*PAIRS, "peers"])
     told = parser.parse_args()
     folder = Path(tempfile.gettempdir()) / "lupus-benchmark"
-    kept = json.loads(RESULTS.read_text())["measured"] if RESULTS.exists() else {}
     for pair in (pair for pair in PAIRS if pair in told.only):
         sides = (f"lupus_{pair}", f"hand_{pair}")
-        kept[pair] = _together(sides, folder, told.rows, told.repeats)
+        _keep(pair, _together(sides, folder, told.rows, told.repeats))
     if "peers" in told.only:
-        kept["peers"] = _together(PEERS, folder, told.peer_rows, told.repeats)
-    load = os.getloadavg()[0]
-    RESULTS.write_text(json.dumps({"load": round(load, 1), "measured": kept}, indent=1) + "\n")
-    page.write(kept)
+        _keep("peers", _together(PEERS, folder, told.peer_rows, told.repeats))
     return 0
+
+
+def _keep(name: str, found: list[object]) -> None:
+    """Put figures beside those that are kept, and into the page."""
+    kept = json.loads(RESULTS.read_text())["measured"] if RESULTS.exists() else {}
+    kept[name] = found
+    load = round(os.getloadavg()[0], 1)
+    RESULTS.write_text(json.dumps({"load": load, "measured": kept}, indent=1) + "\n")
+    page.write(kept)
 
 
 def _together(sides: tuple[str, ...], folder: Path, rows: int, repeats: int) -> list[object]:
@@ -54,15 +59,18 @@ def _together(sides: tuple[str, ...], folder: Path, rows: int, repeats: int) -> 
         try:
             found.append(measure(side, path, rows, repeats))
         except AbsentError as error:
-            absent.append(
-                {"side": side, "rows": rows, "absent": str(error).strip().splitlines()[-1]}
-            )
+            absent.append({"side": side, "rows": rows, "absent": _reason(error)})
             print(f"{side}: {error}", file=sys.stderr)
             continue
         print(_shown(found[-1]), flush=True)
     if len(found) > 1:
         _compare(found[0], found[1])
     return [_kept(one) for one in found] + absent
+
+
+def _reason(error: AbsentError) -> str:
+    """Say its last words, without where they were said."""
+    return str(error).strip().splitlines()[-1].partition(" (/")[0]
 
 
 def _compare(ours: Measured, others: Measured) -> None:

@@ -101,9 +101,7 @@ class _Scan:
 
     def scanned(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Make one summary of a partition's batches."""
-        summaries = [self._summary(table) for table in _tables(batches)]
-        if summaries:
-            yield _packed(reduce(Summary.merge, summaries))
+        yield from _merged(self._summary(table) for table in _tables(batches))
 
     def empty(self) -> Summary:
         """Summary of no rows."""
@@ -137,13 +135,14 @@ def _tables(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _merge(batches: Iterable[Any]) -> Iterator[Any]:
-    found = (
-        Summary.from_json(_unpacked(text))
-        for batch in batches
-        for text in batch.column(0).to_pylist()
-    )
+    texts = (_unpacked(data) for batch in batches for data in batch.column(0).to_pylist())
+    return _merged(map(Summary.from_json, texts))
+
+
+def _merged(summaries: Iterable[Summary]) -> Iterator[Any]:
+    """Merge as they come: one at a time is held."""
     merged: Optional[Summary] = None
-    for summary in found:
+    for summary in summaries:
         merged = summary if merged is None else merged.merge(summary)
     if merged is not None:
         yield _packed(merged)

@@ -14,5 +14,5 @@ SEED = st.integers(0, 2**32 - 1)
 def parts(many: int, seed: int) -> list[np.ndarray]:
     """Rows in up to seven random parts, some of them empty."""
     random = np.random.default_rng(seed)
-    part = random.integers(0, random.integers(1, 8), many)
+    part = random.integers(0, random.integers(2, 8), many)
     return [np.flatnonzero(part == one) for one in range(7)]

@@ -76,6 +76,13 @@ def test_many_different_numbers_are_within_the_stated_errors() -> None:
     assert found["same_share"] == 0.15
 
 
+def test_every_number_of_more_than_one_row_in_256_is_known() -> None:
+    values = np.random.default_rng(4).normal(size=51_200)
+    values[:201], values[300:501] = 3.5, -1.25
+    summary = Statistics({"x": ["same_share"]}).compute(pd.DataFrame({"x": values}))
+    assert summary.column("x").state.repeated.counts() == {"3.5": 201, "-1.25": 201}
+
+
 def test_a_histogram_counts_shares_of_bins_and_beyond() -> None:
     found = numbers([-1.0, 0, 0.5, 1, 2, 3, np.nan], Numeric("histogram", edges=[0, 1, 2]))
     shares = {"{< 0}": 1 / 6, "{[0, 1)}": 2 / 6, "{[1, 2]}": 2 / 6, "{> 2}": 1 / 6}
