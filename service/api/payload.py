@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 from fastapi import Request
-from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
 from service.api.errors import MediaTypeError
@@ -181,9 +180,7 @@ def _count(payload: Payload) -> int:
     if payload.zipped:
         data = gzip.decompress(data)
     if payload.format == "json":
-        body = from_json(data)
-        points = body.get("points") if isinstance(body, dict) else None
-        return len(points) if isinstance(points, list) else 0
+        return data.count(b'"time"')  # each point has it, and whoever stores them reads them
     if payload.format == "parquet":
         import pyarrow.parquet as pq  # noqa: PLC0415 - costs 50 ms and few bodies are Parquet
 
