@@ -13,6 +13,7 @@ from service.cli import (
     detect,
     doctor,
     explain,
+    import_mlflow,
     import_points,
     index,
     local,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 running.add_to(app)
 import_points.add_to(app)
+import_mlflow.add_to(app)
 detect.add_to(app)
 runs.add_to(app)
 report.add_to(app)

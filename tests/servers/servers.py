@@ -88,7 +88,7 @@ class Server:
 
 def servers() -> list[Server]:
     """All servers of this machine's way, in the order in which they start."""
-    programs = ("spark-thrift", "helm", "prometheus", "airflow")
+    programs = ("spark-thrift", "helm", "prometheus", "airflow", "mlflow")
     always = [
         *(Server(name, HERE / name) for name in programs),
         Server("pyspark", HERE / "pyspark", after=SPARK_FIRST),
