@@ -40,6 +40,9 @@ def import_mlflow(
     dataset_label: Annotated[
         bool, typer.Option("--dataset-label", help="A label `dataset` where a run names one.")
     ] = False,
+    children: Annotated[
+        bool, typer.Option("--children", help="Also runs inside runs, such as trials.")
+    ] = False,
     release_to: Annotated[
         list[str] | None,
         typer.Option(help="Source in which new versions are releases; repeat it."),
@@ -79,6 +82,7 @@ def import_mlflow(
         prefix=prefix,
         run_label=run_label,
         dataset_label=dataset_label,
+        children=children,
         release_to=tuple(release_to or ()),
         since=since,
         overlap=overlap,

@@ -8,6 +8,7 @@ from typing import Any, cast
 from service.cli.client import open_client
 from service.cli.exits import USAGE, EndedError
 from service.cli.watch import seconds_of
+from service.clock import SystemClock
 from service.mlflow.lupus import Lupus
 from service.mlflow.mapping import LeftOut, Naming, RunLabel
 from service.mlflow.run import Done, Import, Wanted
@@ -32,6 +33,7 @@ class Asked:
     prefix: str = ""
     run_label: str = "none"
     dataset_label: bool = False
+    children: bool = False
     release_to: tuple[str, ...] = ()
     since: str | None = None
     overlap: str = "1d"
@@ -77,9 +79,11 @@ def _wanted(asked: Asked) -> Wanted:
         prefix=asked.prefix,
         run_label=cast(RunLabel, asked.run_label),
         dataset_label=asked.dataset_label,
+        children=asked.children,
     )
     return Wanted(
         naming=naming,
+        now_ms=SystemClock().now_ms(),
         experiments=asked.experiments,
         models=asked.models,
         since_ms=None if asked.since is None else _day_ms(asked.since),

@@ -54,7 +54,19 @@ class Naming:
     prefix: str = ""
     run_label: RunLabel = "none"
     dataset_label: bool = False
+    children: bool = False
     left_out: LeftOut = field(default_factory=LeftOut)
+
+    def has_points(self, run: Run) -> bool:
+        """Whether a run's values are wanted; counts it where not."""
+        reason = ""
+        if run.status in ("FAILED", "KILLED"):
+            reason = "a run that failed or was killed"
+        elif run.is_child and not self.children:
+            reason = "a child run (--children takes them)"
+        if reason:
+            self.left_out.add(reason, run.name or run.id)
+        return not reason
 
     def of_run(self, experiment: Experiment, run: Run) -> Iterator[Point]:
         """Last values and chosen parameters of a run that ended, at its end."""

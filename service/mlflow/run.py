@@ -20,6 +20,7 @@ class Wanted:
     """What is imported; ``since_ms`` reads again what was imported before."""
 
     naming: Naming
+    now_ms: int
     experiments: tuple[str, ...] = ("*",)
     models: tuple[str, ...] = ("*",)
     since_ms: int | None = None
@@ -55,25 +56,31 @@ class Import:
         return self.done
 
     def _experiments(self) -> None:
+        there = [
+            one
+            for one in self._tracking.experiments()
+            if matches(one.name, self._wanted.experiments)
+        ]
         known = _first_names(self._lupus.series(RUNS, {}))
-        for found in self._tracking.experiments():
-            if not matches(found.name, self._wanted.experiments):
-                continue
+        for found in there:
             name, last_ms = known.get(found.id, (found.name, None))
             # A renamed one goes on under its first name: its series would break otherwise.
             experiment = Experiment(found.id, name)
             self._ended(experiment, self._since(last_ms))
             if self._naming.histories:
                 for run in self._tracking.going_on(experiment.id):
-                    self._histories(experiment, run)
+                    if self._naming.has_points(run):
+                        self._histories(experiment, run)
 
     def _ended(self, experiment: Experiment, since_ms: int) -> None:
         labels = {"experiment": experiment.name, "experiment_id": experiment.id}
         days = self._days(RUNS, labels)
         for run in self._tracking.ended(experiment.id, since_ms):
-            if self._naming.histories:
+            points: Iterable[Point] = ()
+            if self._naming.has_points(run):
                 self._histories(experiment, run)
-            days.add(run.end_ms or 0, self._naming.of_run(experiment, run))
+                points = self._naming.of_run(experiment, run)
+            days.add(run.end_ms or 0, points)
             self.done.runs += 1
         days.close()
 
@@ -97,7 +104,10 @@ class Import:
         labels = {"experiment": experiment.name, "run": label}
         stored = self._lupus.series(self._naming.prefix + metric, labels)
         last_ms = max((milliseconds(one["last"]) for one in stored), default=None)
-        return FIRST_MS if last_ms is None else last_ms - self._wanted.overlap_ms
+        # A value of the future hides where the others end.
+        if last_ms is None or last_ms > self._wanted.now_ms:
+            return FIRST_MS
+        return last_ms - self._wanted.overlap_ms
 
     def _models(self) -> None:
         known = {
@@ -144,7 +154,9 @@ class Import:
     def _days(self, metric: str, labels: Mapping[str, str]) -> Days:
         def count_of(day_ms: int, count: int) -> Iterator[Point]:
             point = Point(metric, labels, day_ms, count)
-            if self._naming.is_point(point):
+            if day_ms > self._wanted.now_ms:  # later imports would begin there
+                self._naming.left_out.add("a day that has not begun", metric)
+            elif self._naming.is_point(point):
                 yield point
 
         return Days(self._parts(), count_of)

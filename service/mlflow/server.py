@@ -175,7 +175,10 @@ def open_server(url: str | None, per_second: float, retry_seconds: float) -> Ite
 
 
 def _access(user: str, password: str) -> dict[str, str]:
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN", "").strip():
+        if not (token.isascii() and token.isprintable()):
+            # The client's own words would show it.
+            raise EndedError(USAGE, "MLFLOW_TRACKING_TOKEN holds what no header can")
         return {"Authorization": f"Bearer {token}"}
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or user
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or password

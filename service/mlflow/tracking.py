@@ -9,6 +9,7 @@ from service.mlflow.server import Content, Server
 
 _VERSIONS_PER_PAGE = 200
 _HISTORY_PER_PAGE = 2000
+_PARENT = "mlflow.parentRunId"
 
 Made = TypeVar("Made")
 
@@ -38,6 +39,8 @@ class Run:
     id: str
     name: str
     end_ms: int | None
+    status: str  # RUNNING, SCHEDULED, FINISHED, FAILED or KILLED
+    is_child: bool  # of another run, as a search of parameters makes them
     values: Sequence[Value]
     params: Mapping[str, str]
     dataset: str  # the only one that was an input of it
@@ -154,7 +157,7 @@ def _parsed(path: str, make: Callable[[Content], Made], row: Content) -> Made:
     """What is made of a row; one that lacks what MLflow's have ends the command."""
     try:
         return make(row)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise EndedError(
             FAILED, f"{path}: an answer is not as MLflow's are ({error!r})"[:300]
         ) from None
@@ -186,6 +189,8 @@ def _run(found: Mapping[str, Any]) -> Run:
         id=str(info["run_id"]),
         name=str(info.get("run_name") or ""),
         end_ms=int(end) if end else None,
+        status=str(info.get("status") or ""),
+        is_child=any(one["key"] == _PARENT for one in data.get("tags") or []),
         values=[_value(one) for one in data.get("metrics") or []],
         params={str(one["key"]): str(one.get("value", "")) for one in data.get("params") or []},
         dataset=datasets.pop() if len(datasets) == 1 else "",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.cli.client import Client
+from service.clock import SystemClock
 from service.mlflow.lupus import Lupus
 from service.mlflow.mapping import Naming
 from service.mlflow.run import Import, Wanted
@@ -30,7 +31,7 @@ def imported(
             Tracking(server, per_page),
             Lupus(client, source),
             [Lupus(client, name) for name in release_to],
-            Wanted(naming or Naming(source), **wanted),
+            Wanted(naming or Naming(source), SystemClock().now_ms(), **wanted),
         )
         one.run()
     return one
