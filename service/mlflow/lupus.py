@@ -17,6 +17,7 @@ class Lupus:
     def __init__(self, client: Client, source: str) -> None:
         self._client = client
         self._path = f"/v1/sources/{source}"
+        self._releases: set[str] | None = None
         self.sent = 0
 
     def create(self) -> None:
@@ -60,14 +61,16 @@ class Lupus:
             raise EndedError(FAILED, ingest["error"])
         self.sent += len(points)
 
-    def release_names(self) -> set[str]:
-        """The newest thousand releases of the source."""
-        page = self._client.call("GET", f"{self._path}/events")
-        return {one["name"] for one in page["items"]}
-
-    def release(self, event: Mapping[str, Any]) -> None:
-        """Record a release; again replaces it."""
-        self._client.call("POST", f"{self._path}/events", repeat=True, json=event)
+    def release(self, event: Mapping[str, Any]) -> bool:
+        """Record a release that is not among the newest thousand; whether it was new."""
+        path = f"{self._path}/events"
+        if self._releases is None:
+            self._releases = {one["name"] for one in self._client.call("GET", path)["items"]}
+        if event["name"] in self._releases:
+            return False
+        self._client.call("POST", path, repeat=True, json=event)
+        self._releases.add(event["name"])
+        return True
 
 
 def instant(time_ms: int) -> str:

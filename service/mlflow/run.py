@@ -13,6 +13,7 @@ from service.mlflow.tracking import Experiment, Model, Run, Tracking, Version
 from workflows.points_rows import FIRST_MS
 
 RUNS, VERSIONS = "mlflow.runs", "mlflow.versions"
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Import:
     ) -> None:
         self._tracking = tracking
         self._lupus = lupus
-        self._released = [(one, one.release_names()) for one in released]
+        self._released = tuple(released)
         self._wanted = wanted
         self._naming = wanted.naming
         self.done = Done()
@@ -146,10 +147,10 @@ class Import:
             "link": f"{self._tracking.url}/#/models/{quote(version.model)}"
             f"/versions/{quote(version.number)}",
         }
-        for lupus, known in self._released:
-            if name not in known:
-                lupus.release(event)
-                self.done.releases += 1
+        if len(name) > _LONGEST_NAME or not name.isprintable() or name.startswith("!"):
+            self._naming.left_out.add("a name that no release can have", name)
+            return
+        self.done.releases += sum(lupus.release(event) for lupus in self._released)
 
     def _days(self, metric: str, labels: Mapping[str, str]) -> Days:
         def count_of(day_ms: int, count: int) -> Iterator[Point]:

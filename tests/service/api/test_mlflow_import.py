@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from service.cli import main
 from service.cli.exits import EndedError
 from service.mlflow.mapping import Naming
+from tests.conftest import ROOT
 from tests.real import own_name
 from tests.service.api.house import House
 from tests.service.mlflow_hostile import Query, hostile, run_of
@@ -147,6 +149,30 @@ def test_what_is_read_again_is_not_stored_again(idle: House, source: str) -> Non
     assert counted == 2
 
 
+def test_a_model_whose_name_no_release_can_have_keeps_no_other_from_being_one(
+    idle: House, source: str
+) -> None:
+    models = [{"name": name, "last_updated_timestamp": FIRST_MS} for name in ("!a", "b" * 250, "c")]
+
+    def versions(query: Query) -> Any:
+        name = query["filter"].partition("=")[2].strip("'")
+        version = {"name": name, "version": "1", "creation_timestamp": FIRST_MS, "run_id": "r"}
+        return {"model_versions": [version]}
+
+    answers = {
+        "registered__models_of_search": {"registered_models": models},
+        "model__versions_of_search": versions,
+        "runs_of_get": {"run": run_of("r", FIRST_MS)},
+    }
+    naming = Naming(source)
+    with hostile(**answers) as server:
+        imported(idle, server.url, source, naming, release_to=(source,))
+    events = idle.call("GET", f"/v1/sources/{source}/events")["items"]
+    assert [(one["name"], one["labels"]) for one in events] == [("c 1", {"model": ["c"]})]
+    assert naming.left_out.counts["a name that no release can have"] == 2
+    assert stored(idle.http, source)['auc{model="c",version="1"}'] == {FIRST_MS: 0.9}
+
+
 def test_a_token_goes_into_the_header_and_nowhere_else(
     idle: House, source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,3 +209,22 @@ def test_wrong_words_are_refused(
 ) -> None:
     assert main(["mlflow-import", *words, "--json"]) == 64
     assert said in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_documented_cronjob_asks_mlflow_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/mlflow.md").read_text()
+    job = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    names = {one["name"] for one in container["env"]}
+    with hostile() as server:
+        values = {"MLFLOW_TRACKING_URI": server.url, "LUPUS_URL": "http://127.0.0.1:9"}
+        for name in names:
+            monkeypatch.setenv(name, values.get(name, "secret"))
+        program, *words = container["command"]
+        assert program == "lupus-server"
+        assert main([*words, "--retry-for", "0s"]) == 69
+        path, _, headers = server.asked[0]
+    assert (path, headers["Authorization"]) == ("experiments/search", "Bearer secret")
+    assert "http://127.0.0.1:9 does not answer" in capsys.readouterr().err
