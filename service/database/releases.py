@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from service.database import tables
 
 _T = tables.releases
+_EVER_MS = -(1 << 62)
+_NEWEST = (
+    select(_T)
+    .where(
+        _T.c.source == bindparam("of"),
+        _T.c.time_ms >= bindparam("start_ms"),
+        _T.c.time_ms < bindparam("end_ms"),
+    )
+    .order_by(_T.c.time_ms.desc(), _T.c.name.desc())
+    .limit(bindparam("most"))
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +55,7 @@ def releases_of(
     tx: Connection, source: str, end_ms: int, limit: int, start_ms: int | None = None
 ) -> Sequence[StoredRelease]:
     """Those of [start, end), the newest ``limit`` of them, oldest first."""
-    query = select(_T).where(_T.c.source == source, _T.c.time_ms < end_ms)
-    if start_ms is not None:
-        query = query.where(_T.c.time_ms >= start_ms)
-    query = query.order_by(_T.c.time_ms.desc(), _T.c.name.desc()).limit(limit)
-    rows = tx.execute(query).all()
+    start_ms = _EVER_MS if start_ms is None else start_ms
+    given = {"of": source, "start_ms": start_ms, "end_ms": end_ms, "most": limit}
+    rows = tx.execute(_NEWEST, given).all()
     return [StoredRelease(**row._asdict()) for row in reversed(rows)]

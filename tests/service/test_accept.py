@@ -415,7 +415,7 @@ def test_ingests_are_numbered_in_the_accepting_transaction(database: Database) -
     with database.write() as tx:
         job = lease(tx, Leaser("w", "p"), ("ingest",), NOON, 1000)
         assert job is not None
-        assert job.payload == {"ingest": first.ingest.id}
+        assert job.payload["ingest"] == first.ingest.id
         assert lease(tx, Leaser("w", "p"), ("ingest",), NOON, 1000) is None, "one at a time"
     with pytest.raises(UnknownError):
         accept_ingest(database, "nope", payloads[0], "ann", NOON)

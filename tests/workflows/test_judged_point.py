@@ -94,7 +94,7 @@ def test_a_removed_point_is_known_as_removed(world: World) -> None:
 
 def test_a_failed_series_has_its_error_and_a_chunk_that_was_not_used_no_row(world: World) -> None:
     write_daily(world.stores, 1)
-    lacking = {"type": "window", "on_insufficient": "error", "min_points": 39}
+    lacking = {"type": "window", "window": "60d", "min_points": 59, "on_insufficient": "error"}
     asked, context = world.ask(detector=lacking), world.context()
     plan(context, asked.run)
     found = kept(world, asked)

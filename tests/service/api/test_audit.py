@@ -22,6 +22,13 @@ ACTIONS = {
     "PUT /v1/sources/{source}": "source.put",
     "DELETE /v1/sources/{source}": "source.delete",
     "POST /v1/sources/{source}/points": "ingest.accept",
+    "PUT /v1/sources/{source}/metrics/job/{grouping:path}": "ingest.accept",
+    "POST /v1/sources/{source}/metrics/job/{grouping:path}": "ingest.accept",
+    "DELETE /v1/sources/{source}/metrics/job/{grouping:path}": None,
+    "POST /v1/sources/{source}/prometheus/write": None,  # refused as the row has no body
+    "POST /v1/sources/{source}/pipelines": "ingest.accept",
+    "POST /v1/sources/{source}/events": "event.put",
+    "DELETE /v1/sources/{source}/events/{name:path}": "event.delete",
     "POST /v1/sources/{source}/uploads": None,
     "PUT /v1/channels/{channel}": "channel.put",
     "POST /v1/channels/{channel}/test": "channel.test",

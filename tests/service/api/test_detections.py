@@ -256,7 +256,7 @@ class TestWaitingInTheQueue:
         finally:
             event.remove(engine, "before_cursor_execute", hear)
         assert said.count("BEGIN") == 1, "the change begins in another way"
-        assert len(said) <= 9, said
+        assert len(said) <= 10, said
 
     def test_waiting_ends_with_the_patience(self, idle: House, queued: dict[str, Any]) -> None:
         run = idle.call("GET", f"/v1/detections/{queued['id']}", params={"wait": "150ms"})
