@@ -20,7 +20,7 @@ Key = tuple[str, tuple[tuple[str, str], ...], int]
 class Parts:
     """Sends points of one experiment, run or model, in the order in which they come."""
 
-    def __init__(self, lupus: Lupus, left_out: LeftOut, most: int = MOST_POINTS) -> None:
+    def __init__(self, lupus: Lupus, left_out: LeftOut, most: int) -> None:
         self._lupus = lupus
         self._left_out = left_out
         self._most = most

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from service.clock import DAY_MS
 from service.mlflow.lupus import Lupus, instant, milliseconds
 from service.mlflow.mapping import Naming, Point, matches
-from service.mlflow.parts import Days, Parts, floor_day
+from service.mlflow.parts import MOST_POINTS, Days, Parts, floor_day
 from service.mlflow.tracking import Experiment, Model, Run, Tracking, Version
 from workflows.points_rows import FIRST_MS
 
@@ -26,6 +26,7 @@ class Wanted:
     models: tuple[str, ...] = ("*",)
     since_ms: int | None = None
     overlap_ms: int = DAY_MS
+    part_points: int = MOST_POINTS
 
 
 @dataclass
@@ -163,7 +164,7 @@ class Import:
         return Days(self._parts(), count_of)
 
     def _parts(self) -> Parts:
-        return Parts(self._lupus, self._naming.left_out)
+        return Parts(self._lupus, self._naming.left_out, self._wanted.part_points)
 
     def _since(self, last_ms: int | None) -> int:
         if self._wanted.since_ms is not None:

@@ -1,6 +1,7 @@
 """Imports from a server that answers wrongly; against a real one: test_mlflow_real."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import yaml
 
 from service.cli import main
 from service.cli.exits import EndedError
-from service.mlflow.mapping import Naming
+from service.mlflow.lupus import Lupus
+from service.mlflow.mapping import Naming, Point
 from tests.conftest import ROOT
 from tests.real import own_name
 from tests.service.api.house import House
@@ -92,8 +94,7 @@ def test_a_list_that_was_cut_short_is_asked_for_again(idle: House, source: str) 
     runs = [run_of(f"run{n}", FIRST_MS + n // 2 * DAY_MS) for n in range(7)]
 
     def cut(query: Query) -> Any:
-        since_ms = int(query["filter"].rpartition(" ")[2])
-        return {"runs": [one for one in runs if one["info"]["end_time"] >= since_ms][:3]}
+        return {"runs": _ended(runs, query)[:3]}
 
     with hostile(runs_of_search=cut) as server:
         assert imported(idle, server.url, source).done.runs == 7
@@ -133,6 +134,44 @@ def test_a_run_of_the_future_does_not_hide_those_of_tomorrow(idle: House, source
         runs.insert(1, run_of("b", FIRST_MS + DAY_MS))
         imported(idle, server.url, source)
     assert set(stored(idle.http, source)[RUNS]) == {FIRST_MS, FIRST_MS + DAY_MS}
+
+
+def test_an_import_that_ends_anywhere_is_finished_by_the_next(
+    idle: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [
+        run_of(f"r{n}", FIRST_MS + n * DAY_MS // 3, params=[{"key": "rows", "value": str(n)}])
+        for n in range(5)
+    ]
+    send, sent = Lupus.send, 0
+
+    def dying(self: Lupus, points: Sequence[Point]) -> None:
+        nonlocal sent
+        if sent == last:
+            raise EndedError(69, "killed")
+        sent += 1
+        send(self, points)
+
+    def one(source: str) -> None:
+        naming = Naming(source, params=("rows",))
+        imported(idle, server.url, source, naming, part_points=3)
+
+    with hostile(runs_of_search=lambda query: {"runs": _ended(runs, query)}) as server:
+        whole = idle.source(own_name("mlflow-"))
+        one(whole)
+        for last in (1, 2, 3):
+            source, sent = idle.source(own_name("mlflow-")), 0
+            with monkeypatch.context() as patch:
+                patch.setattr(Lupus, "send", dying)
+                with pytest.raises(EndedError, match="killed"):
+                    one(source)
+            one(source)
+            assert stored(idle.http, source) == stored(idle.http, whole), last
+
+
+def _ended(runs: list[Any], query: Query) -> list[Any]:
+    since_ms = int(query["filter"].rpartition(" ")[2])
+    return [one for one in runs if one["info"]["end_time"] >= since_ms]
 
 
 def test_what_is_read_again_is_not_stored_again(idle: House, source: str) -> None:
