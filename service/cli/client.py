@@ -27,10 +27,18 @@ def token_of_environment() -> str | None:
     """LUPUS_TOKEN, or the content of LUPUS_TOKEN_FILE."""
     if file := os.environ.get("LUPUS_TOKEN_FILE"):
         try:
-            return Path(file).read_text("utf-8").strip()
+            return for_header("LUPUS_TOKEN_FILE", Path(file).read_text("utf-8"))
         except OSError as error:
             raise EndedError(USAGE, f"LUPUS_TOKEN_FILE: {error.strerror} ({file})") from None
-    return os.environ.get("LUPUS_TOKEN") or None
+    return for_header("LUPUS_TOKEN", os.environ.get("LUPUS_TOKEN", "")) or None
+
+
+def for_header(variable: str, secret: str) -> str:
+    """A secret as a header can hold it; the HTTP client's own refusal would show it."""
+    secret = secret.strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise EndedError(USAGE, f"{variable} holds what no header can: a line end, or no ASCII")
+    return secret
 
 
 class _AwayError(Exception):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from service.cli.client import for_header
 from service.cli.exits import FAILED, UNREACHABLE, USAGE, EndedError
 from service.cli.output import tell
 
@@ -175,10 +176,8 @@ def open_server(url: str | None, per_second: float, retry_seconds: float) -> Ite
 
 
 def _access(user: str, password: str) -> dict[str, str]:
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN", "").strip():
-        if not (token.isascii() and token.isprintable()):
-            # The client's own words would show it.
-            raise EndedError(USAGE, "MLFLOW_TRACKING_TOKEN holds what no header can")
+    given = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+    if token := for_header("MLFLOW_TRACKING_TOKEN", given):
         return {"Authorization": f"Bearer {token}"}
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or user
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or password

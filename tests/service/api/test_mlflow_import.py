@@ -225,8 +225,12 @@ def test_a_token_goes_into_the_header_and_nowhere_else(
         monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
         assert main(["mlflow-import", "--source", source, "--mlflow-url", url]) == 64
         assert server.asked[1][2]["Authorization"].startswith("Basic ")
+        for token in ("ses\name", "sesam\u00e9"):
+            monkeypatch.setenv("LUPUS_TOKEN", token)
+            assert main(["runs", "list", "--url", server.url]) == 64
     said = capsys.readouterr()
-    for secret in ("sesame", "secret", "ses\n"):
+    assert said.err.count("LUPUS_TOKEN holds what no header can") == 2
+    for secret in ("sesam", "secret", "ses\n"):
         assert secret not in said.out + said.err
 
 
