@@ -121,6 +121,7 @@ def test_checks_refuse_what_differs_and_take_what_does_not(
         check(ours, peer)
 
 
+@pytest.mark.slow
 def test_workers_of_both_sides_do_the_same_in_processes_of_their_own() -> None:
     values = np.random.default_rng(1).normal(size=(5, 200))
     given = Given(values, {"step": "h", "lower": -2.0, "upper": 2.0})

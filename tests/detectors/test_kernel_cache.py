@@ -59,6 +59,7 @@ def copy() -> Iterator[Path]:
         yield root
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_even_where_it_cannot_write(copy: Path) -> None:
     home = copy / "no-home"
     made, compiled = run(copy, home)

@@ -323,7 +323,9 @@ def test_eight_threads_do_each_job_once(database: Database) -> None:
     assert done == Counter({f"j{number}": 1 for number in range(80)})
 
 
-@pytest.mark.parametrize(("processes", "kills", "seed"), [(2, 3, 1), (8, 2, 2)])
+@pytest.mark.parametrize(
+    ("processes", "kills", "seed"), [(2, 3, 1), pytest.param(8, 2, 2, marks=pytest.mark.slow)]
+)
 def test_no_job_is_lost_or_done_twice_when_workers_are_killed(
     database: Database, processes: int, kills: int, seed: int
 ) -> None:

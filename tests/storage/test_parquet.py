@@ -223,6 +223,7 @@ def _ingest(folder: Path, barrier: Barrier, done: Event, mine: int) -> None:
     archive.close()
 
 
+@pytest.mark.slow
 def test_readers_see_neither_loss_nor_doubles_while_files_are_folded(tmp_path: Path) -> None:
     """Two processes ingest and compact; each read has every series once, never going back."""
     archive = open_archive(settings(tmp_path))

@@ -58,7 +58,7 @@ def killed(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, stores)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_steps_killed_at_random_moments_leave_the_same_documents(
     killed: World, undisturbed: dict[str, Any], fork_server: None, seed: int
 ) -> None:
@@ -131,6 +131,7 @@ def commits(objects: Objects) -> set[str]:
     return {name for name in objects.names("runs/r1/") if name.endswith(".json")}
 
 
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_children_along_and_they_commit_nothing(
     killed: World, undisturbed: dict[str, Any]
 ) -> None:
