@@ -41,6 +41,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 Known = Mapping[str, list[str]]
+schemathesis.serializer.alias("application/x-protobuf", "application/octet-stream")
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def test_an_ingest_that_waits_for_its_store_is_not_given_up(
 
     ingest = house.accept_points()
     with monkeypatch.context() as patch:
-        patch.setattr("service.worker.ingest_tick.ingest", away)
+        patch.setattr("service.worker.ingest_tick.ingest_together", away)
         house.tick("ingest")
         house.clock.step(step_ms)
         house.clock.advance(MINUTE_MS)
@@ -81,7 +81,7 @@ def test_an_ingest_whose_store_stays_away_is_given_up_after_a_day_of_tries(
     def away(*_given: Any) -> None:
         raise UnreachableError("archive: no route to host")
 
-    monkeypatch.setattr("service.worker.ingest_tick.ingest", away)
+    monkeypatch.setattr("service.worker.ingest_tick.ingest_together", away)
     ingest = house.accept_points()
     for _ in range(110):
         house.tick("ingest")
