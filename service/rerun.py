@@ -60,16 +60,16 @@ def rerun_detection(
             return Accepted(existing_run(tx, earlier), replayed=True)
         old = existing_run(tx, again.run)
         check_source(tx, old.source)
+        before = _asked_before(tx, old, again.source)
         request = replace(
-            _asked_before(tx, old, again.source),
+            before,
             run=new_id(now_ms),
             accepted_ms=now_ms,
             deadline_ms=deadline_ms_of(now_ms, limits),
             max_series=limits.max_series,
             traceparent=again.traceparent,
+            releases=known_releases(tx, old.source, before.start_ms, before.end_ms),
         )
-        releases = known_releases(tx, old.source, request.start_ms, request.end_ms)
-        request = replace(request, releases=releases)
         run = Run(
             id=request.run,
             source=old.source,

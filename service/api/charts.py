@@ -86,12 +86,11 @@ def get_points(
     """Chart data: points, anomalies and bands."""
     with opened.database.read() as tx:
         timezone = source_or_404(tx, caller, "read", source).timezone
-    end_ms = query_ms("end", end, timezone) or opened.clock.now_ms()
-    start_ms = query_ms("start", start, timezone)
-    start_ms = end_ms - _DEFAULT_DAYS * DAY_MS if start_ms is None else start_ms
-    if start_ms >= end_ms:
-        raise QueryError("start", "must be before end")
-    with opened.database.read() as tx:
+        end_ms = query_ms("end", end, timezone) or opened.clock.now_ms()
+        start_ms = query_ms("start", start, timezone)
+        start_ms = end_ms - _DEFAULT_DAYS * DAY_MS if start_ms is None else start_ms
+        if start_ms >= end_ms:
+            raise QueryError("start", "must be before end")
         releases = releases_of(tx, source, end_ms, MOST_RELEASES, start_ms)
     index = opened.stores.index
     conditions = query_conditions("labels", labels or ())

@@ -7,13 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.accept import AskedDetection
 from service.api.body import Body
-from service.api.label_query import MOST_NAMES, Condition, conditions
-from service.api.pointer import escape
+from service.api.label_query import MOST_NAMES, Condition, body_conditions
 from service.api.source_body import Duration, as_list
-from service.errors import RequestError
 from service.ranges import AskedRange
-from storage.errors import InvalidError
-from storage.selector import LabelCondition
 from storage.series_key import LABEL_NAME_PATTERN
 from storage.source import SourceSpec
 
@@ -125,12 +121,6 @@ class DetectionBody(Body):
 
 def asked(body: DetectionBody, sent: Mapping[str, Any], source: SourceSpec) -> AskedDetection:
     """The detection that a body asks for."""
-    labels: dict[str, LabelCondition] = {}
-    for name, any_of in body.labels.items():
-        try:
-            labels |= conditions({name: any_of})
-        except InvalidError as error:
-            raise RequestError(str(error), f"/labels/{escape(name)}") from None
     return AskedDetection(
         source=source,
         metrics=tuple(dict.fromkeys(body.metric)),
@@ -138,7 +128,7 @@ def asked(body: DetectionBody, sent: Mapping[str, Any], source: SourceSpec) -> A
         detector=body.detector,
         body=sent,
         rule=body.rule,
-        labels=labels,
+        labels=body_conditions(body.labels),
         join=tuple(sorted(set(body.join))),
         store=body.store,
         require_points=body.require_points,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from service.api.errors import QueryError
+from service.api.pointer import escape
 from service.api.source_body import as_list
 from service.api.strict_json import read_json
 from service.errors import RequestError
@@ -46,6 +47,17 @@ def conditions(labels: Mapping[str, Sequence[str] | None]) -> dict[str, LabelCon
                 f"label {name}: {len(any_of)} values, at most {MOST_VALUES} are allowed"
             )
     label_tests(found)
+    return found
+
+
+def body_conditions(labels: Mapping[str, Sequence[str] | None]) -> dict[str, LabelCondition]:
+    """Conditions of a body's field ``labels``."""
+    found: dict[str, LabelCondition] = {}
+    for name, any_of in labels.items():
+        try:
+            found |= conditions({name: any_of})
+        except InvalidError as error:
+            raise RequestError(str(error), f"/labels/{escape(name)}") from None
     return found
 
 

@@ -5,22 +5,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from detectors.errors import ParameterError
-from detectors.instants import moment_ms, parse_moment
 from service.api.access import Asking, check_source, source_or_404
 from service.api.body import Body, StrictRoute
 from service.api.detection_body import Glob, Name, check_printable
 from service.api.errors import QueryError
-from service.api.label_query import MOST_NAMES, Condition, conditions
+from service.api.label_query import MOST_NAMES, Condition, body_conditions
 from service.api.page import PageOut
-from service.api.pointer import escape
 from service.api.resources import Opened
 from service.api.source_body import Link, as_list
-from service.api.times import query_ms, rfc3339
+from service.api.times import body_ms, query_ms, rfc3339
 from service.database.audit import record_change
 from service.database.releases import StoredRelease, delete_release, put_release, releases_of
 from service.errors import RequestError, UnknownError
-from storage.errors import InvalidError
 from workflows.points_rows import FIRST_MS, LAST_MS
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=StrictRoute)
@@ -95,7 +91,7 @@ def post(
 ) -> EventOut:
     """Record a release; runs that are accepted from now on know it."""
     check_source(caller, "ingest", source)
-    _check_labels(body)
+    body_conditions(body.labels)
     now_ms = opened.clock.now_ms()
     with opened.database.write() as tx:
         timezone = source_or_404(tx, caller, "ingest", source).timezone
@@ -139,20 +135,8 @@ def delete(opened: Opened, caller: Asking, source: str, name: str) -> None:
         record_change(tx, now_ms, caller.name, "event.delete", source, {"name": name})
 
 
-def _check_labels(body: EventBody) -> None:
-    for name, any_of in body.labels.items():
-        try:
-            conditions({name: any_of})
-        except InvalidError as error:
-            raise RequestError(str(error), f"/labels/{escape(name)}") from None
-
-
 def _time_ms(text: str, timezone: str) -> int:
-    try:
-        found = moment_ms(parse_moment("time", text), timezone)
-    except (ParameterError, OverflowError) as error:
-        allowed = error.message if isinstance(error, ParameterError) else "out of range"
-        raise RequestError(f"time: {text!r}: {allowed}", "/time") from None
+    found = body_ms("/time", text, timezone)
     if not FIRST_MS <= found < LAST_MS:
         raise RequestError("time: allowed are the years 1900 to 2199", "/time")
     return found

@@ -34,11 +34,11 @@ def query_ms(parameter: str, text: str | None, timezone: str = "UTC") -> int | N
         raise QueryError(parameter, f"{text!r}: {allowed}") from None
 
 
-def body_ms(pointer: str, text: str) -> int:
-    """A body's instant: RFC 3339 with an offset, or a bare date in UTC."""
+def body_ms(pointer: str, text: str, timezone: str = "UTC") -> int:
+    """A body's instant: RFC 3339 with an offset, or a bare date in the zone."""
     name = pointer.rpartition("/")[2]
     try:
-        return moment_ms(parse_moment(name, text), "UTC")
+        return moment_ms(parse_moment(name, text), timezone)
     except (ParameterError, OverflowError) as error:
         allowed = error.message if isinstance(error, ParameterError) else "out of range"
         raise RequestError(f"{name}: {text!r}: {allowed}", pointer) from None

@@ -150,13 +150,14 @@ def _words(answer: Any) -> str:
     return "\n".join(lines)
 
 
-def _trusted() -> ssl.SSLContext | bool:
-    bundle = os.environ.get("LUPUS_CA_BUNDLE")
+def trusted(variable: str) -> ssl.SSLContext | bool:
+    """The authorities of the file that a variable of the environment names, else the usual ones."""
+    bundle = os.environ.get(variable)
     try:
         return ssl.create_default_context(cafile=bundle) if bundle else True
     except OSError as error:
         told = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise EndedError(USAGE, f"LUPUS_CA_BUNDLE: {told} ({bundle})") from None
+        raise EndedError(USAGE, f"{variable}: {told} ({bundle})") from None
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def open_client(url: str | None, retry_seconds: float = 0.0) -> Iterator[Client]
             base_url=base,
             headers=headers,
             timeout=_TIMEOUT_SECONDS,
-            verify=_trusted(),
+            verify=trusted("LUPUS_CA_BUNDLE"),
         )
     except httpx2.InvalidURL as error:
         raise EndedError(USAGE, f"LUPUS_URL or --url: {error}") from None

@@ -193,18 +193,9 @@ def lease_followers(
         ids.append(id_)
     if not ids:
         return []
-    taken = tx.execute(
-        update(_T)
-        .where(_T.c.id.in_(ids), together)
-        .values(
-            state="running",
-            owner=job.owner,
-            attempts=_T.c.attempts + 1,
-            lease_until_ms=now_ms + lease_ms,
-        )
-        .returning(*(_T.c[name] for name in Job.__dataclass_fields__))
-    )
-    return sorted((Job(**row._asdict()) for row in taken), key=lambda each: each.lane_number)
+    chosen = and_(_T.c.id.in_(ids), together)
+    taken = _leased(tx, job.owner, chosen, now_ms + lease_ms)
+    return sorted(taken, key=lambda each: each.lane_number)
 
 
 def _lane_is_free() -> ColumnElement[bool]:
@@ -220,18 +211,18 @@ def _lane_is_free() -> ColumnElement[bool]:
 def _take(
     tx: Connection, leaser: Leaser, which: ColumnElement[bool], now_ms: int, lease_ms: int
 ) -> Job | None:
-    row = tx.execute(
+    taken = _leased(tx, leaser.owner, which, now_ms + lease_ms)
+    return taken[0] if taken else None
+
+
+def _leased(tx: Connection, owner: str, which: ColumnElement[bool], until_ms: int) -> list[Job]:
+    rows = tx.execute(
         update(_T)
         .where(which)
-        .values(
-            state="running",
-            owner=leaser.owner,
-            attempts=_T.c.attempts + 1,
-            lease_until_ms=now_ms + lease_ms,
-        )
+        .values(state="running", owner=owner, attempts=_T.c.attempts + 1, lease_until_ms=until_ms)
         .returning(*(_T.c[name] for name in Job.__dataclass_fields__))
-    ).one_or_none()
-    return None if row is None else Job(**row._asdict())
+    )
+    return [Job(**row._asdict()) for row in rows]
 
 
 def renew(tx: Connection, jobs: Sequence[Job], until_ms: int) -> list[Job]:

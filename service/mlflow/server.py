@@ -3,13 +3,12 @@
 import base64
 import json
 import os
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from service.cli.client import for_header
+from service.cli.client import for_header, trusted
 from service.cli.exits import FAILED, UNREACHABLE, USAGE, EndedError
 from service.cli.output import tell
 
@@ -167,7 +166,7 @@ def open_server(url: str | None, per_second: float, retry_seconds: float) -> Ite
             base_url=parsed.copy_with(username=None, password=None),
             headers=_access(parsed.username, parsed.password),
             timeout=_TIMEOUT_SECONDS,
-            verify=_trusted(),
+            verify=trusted("MLFLOW_TRACKING_SERVER_CERT_PATH"),
         )
     except httpx2.InvalidURL:
         raise EndedError(USAGE, "MLFLOW_TRACKING_URI or --mlflow-url: that is no URL") from None
@@ -185,12 +184,3 @@ def _access(user: str, password: str) -> dict[str, str]:
         return {}
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {pair}"}
-
-
-def _trusted() -> ssl.SSLContext | bool:
-    bundle = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-    try:
-        return ssl.create_default_context(cafile=bundle) if bundle else True
-    except OSError as error:
-        told = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise EndedError(USAGE, f"MLFLOW_TRACKING_SERVER_CERT_PATH: {told} ({bundle})") from None
